@@ -1,0 +1,1 @@
+//! Who gets it: the subscription's status machine, consent, CSV. Pure.

@@ -1,0 +1,3 @@
+//! What becomes of a message: from reply to outcome, when to try again, counts. Pure.
+
+pub mod reply;

@@ -1,0 +1,1 @@
+//! Fetching by https, guarded: never into private space.

@@ -1,0 +1,3 @@
+//! One binary; its roles are subcommands, listed in [`broadsheet::cli`].
+
+fn main() {}

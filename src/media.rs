@@ -1,0 +1,1 @@
+//! Pictures: read, turned upright, stripped, scaled, named by their hash.

@@ -1,0 +1,1 @@
+//! When: wall times, zones, weekly slots. Pure.

@@ -1,0 +1,1 @@
+//! SMTP on sockets, both ends: the client that sends, the server that catches.

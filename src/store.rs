@@ -1,0 +1,11 @@
+//! The store: SQLite or Postgres, from one set of SQL.
+//!
+//! The common dialect: TEXT, BIGINT, BOOLEAN, BYTEA; unix milliseconds from the transaction's own instant; ids made
+//! in Rust; `$1`; `ON CONFLICT`, `RETURNING`; `CAST(SUM(n) AS BIGINT)`; every integer an `i64`. A statement forks
+//! only with a comment that begins "Differs because". Every function takes `&mut Tx` and never commits: verbs own
+//! transactions. Not here: drivers anywhere but in [`sql`], transactions held across a network call.
+
+#[macro_use]
+pub mod sql;
+
+pub use sql::{Store, Tx};

@@ -1,0 +1,232 @@
+//! The one file that names the database drivers.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use crate::values::clock::{Clock, Millis};
+
+/// Below this, SQLite can lose commits in WAL mode with two connections (sqlite.org/wal.html, the WAL-reset bug).
+const SQLITE_VERSION_MIN: i64 = 3_051_003;
+/// How long a transaction waits for another process's lock before it gives up.
+const BUSY_MS: u64 = 10_000;
+/// SQLite connections that read. Two cores are kept busy by four; each costs about 2 MB of cache.
+const READERS_MAX: u32 = 8;
+/// Postgres connections of one node.
+const PG_CONNECTIONS_MAX: u32 = 16;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+#[derive(Clone, Debug)]
+enum Pools {
+    /// One connection writes, the others read: SQLite has one writer at a time anyway, and a queue in memory is
+    /// fairer than its busy handler.
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pools: Pools,
+    clock: Clock,
+}
+
+/// One transaction and the one instant it happens at.
+pub struct Tx {
+    pub inner: Inner,
+    pub now: Millis,
+}
+
+/// A transaction of either engine; for the `sql!` macros.
+pub enum Inner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs a statement and fetches rows: `sql!(tx, fetch_all, TEXT, arg, …)`, with `fetch_one`, `fetch_optional` or
+/// `fetch_all`. The row type is inferred; it must implement `FromRow` for both engines (derive does).
+#[macro_export]
+macro_rules! sql {
+    ($tx:expr, $fetch:ident, $text:expr $(, $arg:expr)* $(,)?) => {
+        match &mut $tx.inner {
+            $crate::store::sql::Inner::Sqlite(tx) => ::sqlx::query_as($text)$(.bind($arg))*.$fetch(&mut **tx).await,
+            $crate::store::sql::Inner::Postgres(tx) => ::sqlx::query_as($text)$(.bind($arg))*.$fetch(&mut **tx).await,
+        }
+    };
+}
+
+/// Runs a statement and gives the number of rows it changed.
+#[macro_export]
+macro_rules! execute {
+    ($tx:expr, $text:expr $(, $arg:expr)* $(,)?) => {
+        match &mut $tx.inner {
+            $crate::store::sql::Inner::Sqlite(tx) =>
+                ::sqlx::query($text)$(.bind($arg))*.execute(&mut **tx).await.map(|done| done.rows_affected()),
+            $crate::store::sql::Inner::Postgres(tx) =>
+                ::sqlx::query($text)$(.bind($arg))*.execute(&mut **tx).await.map(|done| done.rows_affected()),
+        }
+    };
+}
+
+impl Store {
+    /// Opens the database at `url`: a path or `sqlite:` URL, or `postgres://…`.
+    ///
+    /// # Errors
+    /// When the URL is neither, the file cannot be opened, the server cannot be reached, SQLite is too old.
+    pub async fn open(url: &str, clock: Clock) -> anyhow::Result<Self> {
+        let pools = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let options: PgConnectOptions = url.parse().context("the database URL cannot be read")?;
+            let pool = PgPoolOptions::new().max_connections(PG_CONNECTIONS_MAX);
+            Pools::Postgres(pool.connect_with(options).await.context("the database server cannot be reached")?)
+        } else if url.contains("://") && !url.starts_with("sqlite://") {
+            bail!("the database URL begins with neither sqlite:// nor postgres://; a plain path means SQLite");
+        } else {
+            open_sqlite(Path::new(url.trim_start_matches("sqlite://"))).await?
+        };
+        Ok(Self { pools, clock })
+    }
+
+    /// Applies the migrations that are missing.
+    ///
+    /// # Errors
+    /// When the database is of a newer version than this program, or a migration fails (it is rolled back).
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        let done = match &self.pools {
+            Pools::Sqlite { write, .. } => MIGRATIONS.run(write).await,
+            Pools::Postgres(pool) => MIGRATIONS.run(pool).await,
+        };
+        done.map_err(|error| match error {
+            sqlx::migrate::MigrateError::VersionMissing(version) => anyhow::anyhow!(
+                "this database has migration {version}, which this program does not know: it was written by a newer \
+                 Broadsheet. Nothing was changed. Start the newer program, or restore the backup made before the upgrade"
+            ),
+            other => anyhow::Error::new(other).context("the database could not be brought up to date"),
+        })
+    }
+
+    /// `(version, description, applied)` of every migration this program has.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn migrations(&self) -> anyhow::Result<Vec<(i64, String, bool)>> {
+        let mut tx = self.read().await?;
+        let applied: Vec<(i64,)> =
+            sql!(tx, fetch_all, "SELECT version FROM _sqlx_migrations WHERE success = TRUE").unwrap_or_default();
+        let known = MIGRATIONS.iter().map(|m| (m.version, m.description.to_string(), applied.contains(&(m.version,))));
+        Ok(known.collect())
+    }
+
+    /// A transaction that only reads: one snapshot.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn read(&self) -> Result<Tx, sqlx::Error> {
+        let inner = match &self.pools {
+            Pools::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
+            Pools::Postgres(pool) => {
+                let mut tx = pool.begin().await?;
+                sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut *tx).await?;
+                Inner::Postgres(tx)
+            }
+        };
+        Ok(Tx { inner, now: self.clock.now() })
+    }
+
+    /// A transaction that writes. On SQLite it holds the one writer from here on. Never await the network with it.
+    ///
+    /// # Errors
+    /// When no connection can be had, or another process holds the lock for longer than ten seconds.
+    pub async fn write(&self) -> Result<Tx, sqlx::Error> {
+        let inner = match &self.pools {
+            Pools::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { inner, now: self.clock.now() })
+    }
+
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.pools, Pools::Sqlite { .. })
+    }
+
+    /// Closes every connection; SQLite checkpoints its WAL.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// Makes it so.
+    ///
+    /// # Errors
+    /// When the engine could not write it down; then nothing of it happened.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        match self.inner {
+            Inner::Sqlite(tx) => tx.commit().await,
+            Inner::Postgres(tx) => tx.commit().await,
+        }
+    }
+
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.inner, Inner::Sqlite(_))
+    }
+}
+
+async fn open_sqlite(path: &Path) -> anyhow::Result<Pools> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_millis(BUSY_MS))
+        .disable_statement_logging();
+    let opening = || format!("the database {} cannot be opened", path.display());
+    let write =
+        SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.with_context(opening)?;
+    let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&write).await?;
+    refuse_old_sqlite(&version)?;
+    let read =
+        SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(options).await.with_context(opening)?;
+    Ok(Pools::Sqlite { write, read })
+}
+
+fn refuse_old_sqlite(version: &str) -> anyhow::Result<()> {
+    let number = version.split('.').map(|part| part.parse().unwrap_or(0)).fold(0_i64, |sum, part| sum * 1_000 + part);
+    if number < SQLITE_VERSION_MIN {
+        bail!(
+            "SQLite {version} is linked into this program; below 3.51.3 it can lose commits (the WAL-reset bug). \
+             Nothing was opened. Build with the Cargo.lock of this release"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refuse_old_sqlite;
+
+    #[test]
+    fn a_sqlite_with_the_wal_reset_bug_is_refused() {
+        for (version, fine) in
+            [("3.51.3", true), ("3.53.0", true), ("4.0.0", true), ("3.51.2", false), ("3.40.1", false)]
+        {
+            assert_eq!(refuse_old_sqlite(version).is_ok(), fine, "{version}");
+        }
+    }
+}

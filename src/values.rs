@@ -1,0 +1,6 @@
+//! Values: small types with rules of their own and no I/O. Every band may use them.
+
+pub mod address;
+pub mod clock;
+pub mod ids;
+pub mod token;

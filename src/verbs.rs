@@ -1,0 +1,3 @@
+//! Verbs: the only place where hands (store, SMTP, media) meet. A verb owns its transactions.
+
+pub mod app;

@@ -1,0 +1,63 @@
+//! The one value that everything is handed: configuration, store, clock, keys, and the wires between running parts.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::store::Store;
+use crate::values::clock::Clock;
+use crate::values::ids::IssueId;
+use crate::values::token::Keyring;
+
+/// Cheap to clone; made once, in `verbs::start`.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub config: Config,
+    pub store: Store,
+    pub clock: Clock,
+    pub keys: Keyring,
+    /// Rung when there may be something to send or to schedule; loops also wake by themselves.
+    pub wake: Notify,
+    /// Issues whose numbers changed, for live pages. Lagging listeners lose the oldest and read the rows anyway.
+    pub changed: broadcast::Sender<IssueId>,
+    /// Cancelled when the program is asked to stop.
+    pub stop: CancellationToken,
+}
+
+/// Changes a slow live page may be behind before it loses the oldest; it reads the rows anyway.
+const CHANGES_KEPT: usize = 256;
+
+impl App {
+    #[must_use]
+    pub fn new(config: Config, store: Store, clock: Clock, keys: Keyring) -> Self {
+        let (changed, _) = broadcast::channel(CHANGES_KEPT);
+        let (wake, stop) = (Notify::new(), CancellationToken::new());
+        Self(Arc::new(Parts { config, store, clock, keys, wake, changed, stop }))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Runs `work` to its end even if whoever asked goes away: axum drops a handler's future when the visitor
+/// disconnects, and a transaction must not be dropped half-way.
+///
+/// # Errors
+/// Those of `work`, and one of its own if `work` panicked.
+pub async fn to_the_end<T, F>(work: F) -> anyhow::Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = anyhow::Result<T>> + Send + 'static,
+{
+    tokio::spawn(work).await.map_err(|_| anyhow::anyhow!("the work stopped unexpectedly; nothing of it was kept"))?
+}

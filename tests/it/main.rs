@@ -1,0 +1,1 @@
+//! Stories from outside: real servers on ports of the system's choosing, real databases, mail read at the other end.
