@@ -8,4 +8,8 @@
 #[macro_use]
 pub mod sql;
 
+pub mod newsletter;
+pub mod relay;
+pub mod secret;
+
 pub use sql::{Store, Tx};
