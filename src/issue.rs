@@ -1,5 +1,7 @@
 //! The way, from Markdown to the bytes on the wire. Pure: no file reads files, clock, or network.
 
+pub mod finding;
 pub mod newsletter;
+pub mod pictures;
 pub mod rendered;
 pub mod tree;
