@@ -5,3 +5,4 @@ pub mod newsletter;
 pub mod pictures;
 pub mod rendered;
 pub mod tree;
+pub mod words;
