@@ -53,6 +53,8 @@ CREATE TABLE newsletter (
     consent_text     TEXT NOT NULL,
     -- Weekly slot: cron with named weekdays, on the wall clock of `zone`.
     slot             TEXT,
+    -- When the slot was set: what it would have fired before is no miss.
+    slot_set_at      BIGINT,
     max_lateness_ms  BIGINT NOT NULL,
     relay_id         BIGINT REFERENCES relay (id),
     created_at       BIGINT NOT NULL

@@ -112,7 +112,9 @@ fn tls_asked(url: &url::Url) -> Result<Option<Tls>, String> {
         match name.as_ref() {
             "tls" => asked = Some(value.parse()?),
             _ => {
-                return Err(format!("a relay's address has no setting \"{name}\"; it knows tls=none|starttls|implicit"));
+                return Err(format!(
+                    "a relay's address has no setting \"{name}\"; it knows tls=none|starttls|implicit"
+                ));
             }
         }
     }
