@@ -1,0 +1,230 @@
+//! Leases: claiming what is due, marking what goes on the wire, and taking back what somebody left behind.
+
+use super::{Fork, json_list, spelling, with_ids};
+use crate::audience::recipient::{Recipient, Skip, Standing, admit};
+use crate::store::Tx;
+use crate::values::clock::Millis;
+use crate::values::ids::{IssueId, NewsletterId, SubscriberId};
+
+/// Where a claim looks and how long it lasts.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    pub issue: IssueId,
+    pub newsletter: NewsletterId,
+    /// Unique to this claim: what fences everybody else off.
+    pub epoch: i64,
+    pub lease_until: Millis,
+    /// At most so many readers.
+    pub limit: i64,
+}
+
+/// A reader whose copy this claim's holder may send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    pub recipient: Recipient,
+    /// Tries before this one.
+    pub attempts: i64,
+    /// When the first of them was.
+    pub first_at: Option<Millis>,
+}
+
+#[derive(sqlx::FromRow)]
+struct DueRow {
+    subscriber_id: SubscriberId,
+    address: String,
+    attempts: i64,
+    first_at: Option<i64>,
+    name: Option<String>,
+    status: Option<String>,
+    paused_until: Option<i64>,
+    suppressed: bool,
+}
+
+macro_rules! due {
+    ($tail:literal) => {
+        concat!(
+            "SELECT d.subscriber_id, d.address, d.attempts, d.first_at, s.name, x.status, x.paused_until, \
+             (p.address_key IS NOT NULL) AS suppressed FROM delivery d \
+             LEFT JOIN subscriber s ON s.id = d.subscriber_id \
+             LEFT JOIN subscription x ON x.newsletter_id = $2 AND x.subscriber_id = d.subscriber_id \
+             LEFT JOIN suppression p ON p.address_key = s.address_key \
+             WHERE d.issue_id = $1 AND d.state = 'pending' AND d.next_at <= $3 \
+             AND EXISTS (SELECT 1 FROM issue i WHERE i.id = $1 AND i.state = 'sending' AND i.hold_until <= $3) \
+             ORDER BY d.next_at LIMIT $4",
+            $tail
+        )
+    };
+}
+
+/// Differs because SQLite has one writer and no row locks; on Postgres nodes step over each other's rows.
+pub const DUE: Fork = [due!(""), due!(" FOR UPDATE OF d SKIP LOCKED")];
+
+pub const TAKE: Fork = with_ids!(
+    "UPDATE delivery SET state = 'claimed', epoch = $2, next_at = $3 WHERE issue_id = $1 AND state = 'pending' \
+     AND subscriber_id IN ",
+    "$4",
+    ""
+);
+
+/// Claims readers whose copy is due, under a lease. Who has left, was suppressed or has paused since the freeze is
+/// settled as skipped here and is not in the answer; the second number says how many those were.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn claim(tx: &mut Tx, claim: Claim) -> Result<(Vec<Claimed>, usize), sqlx::Error> {
+    let now = tx.now;
+    let Claim { issue, newsletter, epoch, lease_until, limit } = claim;
+    let due: Vec<DueRow> = sql!(tx, fetch_all, spelling(tx, DUE), issue, newsletter, now.0, limit)?;
+    let (mut claimed, mut skipped) = (Vec::with_capacity(due.len()), Vec::new());
+    for row in due {
+        match row.stand(now) {
+            Ok(reader) => claimed.push(reader),
+            Err(who) => skipped.push(who),
+        }
+    }
+    if !claimed.is_empty() {
+        let list = json_list(claimed.iter().map(|reader| reader.recipient.subscriber().0));
+        execute!(tx, spelling(tx, TAKE), issue, epoch, lease_until.0, list)?;
+    }
+    skip(tx, issue, &skipped).await?;
+    Ok((claimed, skipped.len()))
+}
+
+impl DueRow {
+    fn stand(self, now: Millis) -> Result<Claimed, (SubscriberId, Skip)> {
+        let standing = Standing {
+            status: self.status,
+            paused_until: self.paused_until.map(Millis),
+            suppressed: self.suppressed,
+        };
+        let who = self.subscriber_id;
+        let recipient = admit(who, self.address, self.name.unwrap_or_default(), &standing, now)
+            .map_err(|why| (who, why))?;
+        Ok(Claimed { recipient, attempts: self.attempts, first_at: self.first_at.map(Millis) })
+    }
+}
+
+pub const SKIP: Fork = with_ids!(
+    "UPDATE delivery SET state = 'skipped', reason = $2, settled_at = $3 WHERE issue_id = $1 \
+     AND state = 'pending' AND subscriber_id IN ",
+    "$4",
+    ""
+);
+
+async fn skip(tx: &mut Tx, issue: IssueId, who: &[(SubscriberId, Skip)]) -> Result<(), sqlx::Error> {
+    let now = tx.now.0;
+    let reasons: std::collections::HashSet<Skip> = who.iter().map(|(_, why)| *why).collect();
+    for reason in reasons {
+        let list = json_list(who.iter().filter(|(_, why)| *why == reason).map(|(subscriber, _)| subscriber.0));
+        execute!(tx, spelling(tx, SKIP), issue, reason.as_str(), now, list)?;
+    }
+    Ok(())
+}
+
+/// Whether a reader may be mailed, asked again in the statement that lets the bytes go.
+macro_rules! still_wanted {
+    () => {
+        "AND EXISTS (SELECT 1 FROM issue i JOIN subscription x ON x.newsletter_id = i.newsletter_id \
+            WHERE i.id = $1 AND i.state = 'sending' AND x.subscriber_id = delivery.subscriber_id \
+            AND x.status = 'active' AND (x.paused_until IS NULL OR x.paused_until <= $4)) \
+         AND NOT EXISTS (SELECT 1 FROM subscriber s JOIN suppression p ON p.address_key = s.address_key \
+            WHERE s.id = delivery.subscriber_id) RETURNING subscriber_id"
+    };
+}
+
+pub const MARK: Fork = [
+    concat!(
+        "UPDATE delivery SET state = 'inflight', next_at = $3, first_at = COALESCE(first_at, $4) \
+         WHERE issue_id = $1 AND epoch = $2 AND state = 'claimed' \
+         AND subscriber_id IN (SELECT value FROM json_each($5)) ",
+        still_wanted!()
+    ),
+    concat!(
+        "UPDATE delivery SET state = 'inflight', next_at = $3, first_at = COALESCE(first_at, $4) \
+         WHERE issue_id = $1 AND epoch = $2 AND state = 'claimed' \
+         AND subscriber_id IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($5 AS json))) ",
+        still_wanted!()
+    ),
+];
+
+/// Marks claimed deliveries as in flight and gives those it marked: the issue is still sending, the reader is still
+/// active, unsuppressed and unpaused, the lease is still this epoch's. Bytes may leave for these once this is
+/// committed, and for no others.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn mark(
+    tx: &mut Tx,
+    issue: IssueId,
+    epoch: i64,
+    lease_until: Millis,
+    who: &[SubscriberId],
+) -> Result<Vec<SubscriberId>, sqlx::Error> {
+    let now = tx.now.0;
+    let list = json_list(who.iter().map(|subscriber| subscriber.0));
+    let marked: Vec<(SubscriberId,)> =
+        sql!(tx, fetch_all, spelling(tx, MARK), issue, epoch, lease_until.0, now, list)?;
+    Ok(marked.into_iter().map(|(subscriber,)| subscriber).collect())
+}
+
+pub const RELEASE: Fork = with_ids!(
+    "UPDATE delivery SET state = 'pending', next_at = $3 WHERE issue_id = $1 AND epoch = $2 \
+     AND state = 'claimed' AND subscriber_id IN ",
+    "$4",
+    ""
+);
+
+/// Gives claimed deliveries back: due at once, no try counted. The next claim finds out who has left.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn release(tx: &mut Tx, issue: IssueId, epoch: i64, who: &[SubscriberId]) -> Result<(), sqlx::Error> {
+    let now = tx.now.0;
+    let list = json_list(who.iter().map(|subscriber| subscriber.0));
+    execute!(tx, spelling(tx, RELEASE), issue, epoch, now, list).map(drop)
+}
+
+/// What a crash or a lost lease left behind, and what was made of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Claimed, nothing sent: pending again.
+    pub released: u64,
+    /// Perhaps on the wire: in doubt, held.
+    pub in_doubt: u64,
+}
+
+pub const UNCLAIM: &str = "UPDATE delivery SET state = 'pending', next_at = $1 WHERE state = 'claimed' \
+    AND next_at <= $2 AND state IN ('claimed', 'inflight') AND issue_id IN (SELECT id FROM issue WHERE state IN \
+    ('sending', 'paused', 'cancelled', 'sent'))";
+pub const DOUBT: &str = "UPDATE delivery SET state = 'in_doubt', settled_at = $1, attempts = attempts + 1, \
+    reason = 'interrupted' WHERE state = 'inflight' AND next_at <= $2 AND state IN ('claimed', 'inflight') \
+    AND issue_id IN (SELECT id FROM issue WHERE state IN ('sending', 'paused', 'cancelled', 'sent'))";
+const UNCLAIM_CANCELLED: &str = "UPDATE delivery SET state = 'skipped', reason = 'cancelled', settled_at = $1 \
+    WHERE state = 'pending' AND issue_id IN (SELECT id FROM issue WHERE state = 'cancelled')";
+
+/// Takes back every lease that ended before `ended`: what was only claimed is pending again, what was in flight is
+/// in doubt. At the start of the only process on a database, every lease has ended: `Millis(i64::MAX)`.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn recover(tx: &mut Tx, ended: Millis) -> Result<Recovered, sqlx::Error> {
+    let now = tx.now.0;
+    let released = execute!(tx, UNCLAIM, now, ended.0)?;
+    let in_doubt = execute!(tx, DOUBT, now, ended.0)?;
+    if released > 0 {
+        execute!(tx, UNCLAIM_CANCELLED, now)?;
+    }
+    Ok(Recovered { released, in_doubt })
+}
+
+const NEXT_DUE: &str = "SELECT MIN(d.next_at) FROM delivery d JOIN issue i ON i.id = d.issue_id \
+    WHERE i.state = 'sending' AND d.state = 'pending'";
+
+/// When the next delivery of any sending issue is due.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn next_due(tx: &mut Tx) -> Result<Option<Millis>, sqlx::Error> {
+    let (at,): (Option<i64>,) = sql!(tx, fetch_one, NEXT_DUE)?;
+    Ok(at.map(Millis))
+}
