@@ -172,9 +172,11 @@ CREATE TABLE delivery (
     reason         TEXT,
     PRIMARY KEY (issue_id, subscriber_id)
 );
+-- Four partial indexes that together hold every row once: claims, recovery, problems, and counts that touch no row.
 CREATE INDEX delivery_due ON delivery (issue_id, next_at) WHERE state = 'pending';
-CREATE INDEX delivery_leased ON delivery (next_at) WHERE state IN ('claimed', 'inflight');
-CREATE INDEX delivery_troubled ON delivery (issue_id, settled_at) WHERE state IN ('failed', 'in_doubt');
+CREATE INDEX delivery_leased ON delivery (issue_id, state, next_at) WHERE state IN ('claimed', 'inflight');
+CREATE INDEX delivery_troubled ON delivery (issue_id, state) WHERE state IN ('failed', 'in_doubt');
+CREATE INDEX delivery_done ON delivery (issue_id, state) WHERE state IN ('sent', 'skipped');
 CREATE INDEX delivery_by_subscriber ON delivery (subscriber_id);
 
 -- Every try that was not answered with 2xx at once; the answer that ended a delivery is on its row.
@@ -189,6 +191,7 @@ CREATE TABLE attempt (
     outcome        TEXT NOT NULL
 );
 CREATE INDEX attempt_by_delivery ON attempt (issue_id, subscriber_id);
+CREATE INDEX attempt_by_issue ON attempt (issue_id, id);
 
 -- Mail of the house to one person (confirmation, notice, test), with the ledger's states.
 CREATE TABLE letter (

@@ -1,1 +1,3 @@
 //! Who gets it: the subscription's status machine, consent, CSV. Pure.
+
+pub mod recipient;

@@ -1,3 +1,5 @@
 //! What becomes of a message: from reply to outcome, when to try again, counts. Pure.
 
+pub mod counts;
 pub mod reply;
+pub mod state;

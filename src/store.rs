@@ -8,8 +8,13 @@
 #[macro_use]
 pub mod sql;
 
+pub mod delivery;
+pub mod event;
+pub mod issue;
+pub mod letter;
 pub mod newsletter;
 pub mod relay;
+pub mod rendering;
 pub mod secret;
 
 pub use sql::{Store, Tx};

@@ -74,7 +74,8 @@ pub const TAKE: Fork = with_ids!(
 pub async fn claim(tx: &mut Tx, claim: Claim) -> Result<(Vec<Claimed>, usize), sqlx::Error> {
     let now = tx.now;
     let Claim { issue, newsletter, epoch, lease_until, limit } = claim;
-    let due: Vec<DueRow> = sql!(tx, fetch_all, spelling(tx, DUE), issue, newsletter, now.0, limit)?;
+    let text = spelling(tx, DUE);
+    let due: Vec<DueRow> = sql!(tx, fetch_all, text, issue, newsletter, now.0, limit)?;
     let (mut claimed, mut skipped) = (Vec::with_capacity(due.len()), Vec::new());
     for row in due {
         match row.stand(now) {
@@ -84,7 +85,8 @@ pub async fn claim(tx: &mut Tx, claim: Claim) -> Result<(Vec<Claimed>, usize), s
     }
     if !claimed.is_empty() {
         let list = json_list(claimed.iter().map(|reader| reader.recipient.subscriber().0));
-        execute!(tx, spelling(tx, TAKE), issue, epoch, lease_until.0, list)?;
+        let text = spelling(tx, TAKE);
+        execute!(tx, text, issue, epoch, lease_until.0, list)?;
     }
     skip(tx, issue, &skipped).await?;
     Ok((claimed, skipped.len()))
@@ -116,7 +118,8 @@ async fn skip(tx: &mut Tx, issue: IssueId, who: &[(SubscriberId, Skip)]) -> Resu
     let reasons: std::collections::HashSet<Skip> = who.iter().map(|(_, why)| *why).collect();
     for reason in reasons {
         let list = json_list(who.iter().filter(|(_, why)| *why == reason).map(|(subscriber, _)| subscriber.0));
-        execute!(tx, spelling(tx, SKIP), issue, reason.as_str(), now, list)?;
+        let text = spelling(tx, SKIP);
+        execute!(tx, text, issue, reason.as_str(), now, list)?;
     }
     Ok(())
 }
@@ -162,8 +165,9 @@ pub async fn mark(
 ) -> Result<Vec<SubscriberId>, sqlx::Error> {
     let now = tx.now.0;
     let list = json_list(who.iter().map(|subscriber| subscriber.0));
+    let text = spelling(tx, MARK);
     let marked: Vec<(SubscriberId,)> =
-        sql!(tx, fetch_all, spelling(tx, MARK), issue, epoch, lease_until.0, now, list)?;
+        sql!(tx, fetch_all, text, issue, epoch, lease_until.0, now, list)?;
     Ok(marked.into_iter().map(|(subscriber,)| subscriber).collect())
 }
 
@@ -181,7 +185,8 @@ pub const RELEASE: Fork = with_ids!(
 pub async fn release(tx: &mut Tx, issue: IssueId, epoch: i64, who: &[SubscriberId]) -> Result<(), sqlx::Error> {
     let now = tx.now.0;
     let list = json_list(who.iter().map(|subscriber| subscriber.0));
-    execute!(tx, spelling(tx, RELEASE), issue, epoch, now, list).map(drop)
+    let text = spelling(tx, RELEASE);
+    execute!(tx, text, issue, epoch, now, list).map(drop)
 }
 
 /// What a crash or a lost lease left behind, and what was made of it.
@@ -199,9 +204,6 @@ pub const UNCLAIM: &str = "UPDATE delivery SET state = 'pending', next_at = $1 W
 pub const DOUBT: &str = "UPDATE delivery SET state = 'in_doubt', settled_at = $1, attempts = attempts + 1, \
     reason = 'interrupted' WHERE state = 'inflight' AND next_at <= $2 AND state IN ('claimed', 'inflight') \
     AND issue_id IN (SELECT id FROM issue WHERE state IN ('sending', 'paused', 'cancelled', 'sent'))";
-const UNCLAIM_CANCELLED: &str = "UPDATE delivery SET state = 'skipped', reason = 'cancelled', settled_at = $1 \
-    WHERE state = 'pending' AND issue_id IN (SELECT id FROM issue WHERE state = 'cancelled')";
-
 /// Takes back every lease that ended before `ended`: what was only claimed is pending again, what was in flight is
 /// in doubt. At the start of the only process on a database, every lease has ended: `Millis(i64::MAX)`.
 ///
@@ -211,10 +213,20 @@ pub async fn recover(tx: &mut Tx, ended: Millis) -> Result<Recovered, sqlx::Erro
     let now = tx.now.0;
     let released = execute!(tx, UNCLAIM, now, ended.0)?;
     let in_doubt = execute!(tx, DOUBT, now, ended.0)?;
-    if released > 0 {
-        execute!(tx, UNCLAIM_CANCELLED, now)?;
-    }
+    sweep_cancelled(tx).await?;
     Ok(Recovered { released, in_doubt })
+}
+
+pub const SWEEP: &str = "UPDATE delivery SET state = 'skipped', reason = 'cancelled', settled_at = $1 \
+    WHERE state = 'pending' AND issue_id IN (SELECT id FROM issue WHERE state = 'cancelled')";
+
+/// Skips what came back to pending after its issue was cancelled: released claims, refusals to be tried again.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn sweep_cancelled(tx: &mut Tx) -> Result<u64, sqlx::Error> {
+    let now = tx.now.0;
+    execute!(tx, SWEEP, now)
 }
 
 const NEXT_DUE: &str = "SELECT MIN(d.next_at) FROM delivery d JOIN issue i ON i.id = d.issue_id \

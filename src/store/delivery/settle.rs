@@ -96,7 +96,8 @@ pub async fn settle(tx: &mut Tx, batch: &[Settlement]) -> Result<u64, sqlx::Erro
     let now = tx.now.0;
     let lines: Vec<Line<'_>> = batch.iter().map(Line::of).collect();
     let json = serde_json::to_string(&lines).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-    let settled = execute!(tx, spelling(tx, SETTLE), json, now)?;
+    let text = spelling(tx, SETTLE);
+    let settled = execute!(tx, text, json, now)?;
     for end in batch.iter().filter(|end| end.tried && end.to != DeliveryState::Sent) {
         let outcome = if end.to == DeliveryState::Pending { "retry" } else { end.to.as_str() };
         let text = end.text.as_deref().or(end.reason.as_deref()).unwrap_or_default();
@@ -138,7 +139,8 @@ pub async fn resend(tx: &mut Tx, issue: IssueId, only: Option<&[SubscriberId]>) 
         None => execute!(tx, RESEND_ALL, issue, now),
         Some(who) => {
             let list = json_list(who.iter().map(|subscriber| subscriber.0));
-            execute!(tx, spelling(tx, RESEND), issue, now, list)
+            let text = spelling(tx, RESEND);
+            execute!(tx, text, issue, now, list)
         }
     }
 }
