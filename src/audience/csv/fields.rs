@@ -1,0 +1,64 @@
+//! One row into its cells (RFC 4180, leniently: a quotation mark inside an unquoted cell is a letter).
+
+/// What may stand between cells, in the order of preference when a line has as many of each.
+const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+
+/// The delimiter of a file whose first line this is.
+pub(super) fn delimiter_of(line: &[u8]) -> u8 {
+    let mut counts = [0_usize; 3];
+    let mut quoted = false;
+    for byte in line {
+        quoted ^= *byte == b'"';
+        if let (false, Some(at)) = (quoted, DELIMITERS.iter().position(|delimiter| delimiter == byte)) {
+            counts[at] += 1;
+        }
+    }
+    let best = (0..DELIMITERS.len()).max_by_key(|at| (counts[*at], DELIMITERS.len() - at)).unwrap_or(0);
+    DELIMITERS[best]
+}
+
+/// The cells of a row; `None` if it ends inside quotation marks.
+pub(super) fn split(row: &[u8], delimiter: u8) -> Option<Vec<Vec<u8>>> {
+    let mut cells = Vec::new();
+    let mut rest = row;
+    loop {
+        let blanks = rest.iter().take_while(|byte| **byte == b' ').count();
+        let (cell, after) = match rest.get(blanks) {
+            Some(b'"') => quoted_cell(&rest[blanks + 1..], delimiter)?,
+            _ => plain_cell(rest, delimiter),
+        };
+        cells.push(cell);
+        match after {
+            Some(after) => rest = after,
+            None => return Some(cells),
+        }
+    }
+}
+
+/// A cell and what stands after its delimiter; `None` for the last of the row.
+type Cell<'a> = (Vec<u8>, Option<&'a [u8]>);
+
+fn plain_cell(rest: &[u8], delimiter: u8) -> Cell<'_> {
+    match rest.iter().position(|byte| *byte == delimiter) {
+        Some(end) => (rest[..end].to_vec(), Some(&rest[end + 1..])),
+        None => (rest.to_vec(), None),
+    }
+}
+
+fn quoted_cell(rest: &[u8], delimiter: u8) -> Option<Cell<'_>> {
+    let mut cell = Vec::new();
+    let mut at = 0;
+    loop {
+        let mark = at + rest[at..].iter().position(|byte| *byte == b'"')?;
+        cell.extend_from_slice(&rest[at..mark]);
+        if rest.get(mark + 1) == Some(&b'"') {
+            cell.push(b'"');
+            at = mark + 2;
+            continue;
+        }
+        // What stands between the closing mark and the delimiter belongs to the cell, as spreadsheets read it.
+        let (tail, after) = plain_cell(&rest[mark + 1..], delimiter);
+        cell.extend_from_slice(tail.trim_ascii_end());
+        return Some((cell, after));
+    }
+}
