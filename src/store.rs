@@ -7,7 +7,10 @@
 
 #[macro_use]
 pub mod sql;
+#[macro_use]
+pub(crate) mod many;
 
+pub mod allowance;
 pub mod delivery;
 pub mod event;
 pub mod issue;
@@ -16,5 +19,8 @@ pub mod newsletter;
 pub mod relay;
 pub mod rendering;
 pub mod secret;
+pub mod subscriber;
+pub mod subscription;
+pub mod suppression;
 
 pub use sql::{Store, Tx};

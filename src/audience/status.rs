@@ -99,6 +99,14 @@ impl FromStr for Status {
     }
 }
 
+impl TryFrom<String> for Status {
+    type Error = NotAStatus;
+
+    fn try_from(text: String) -> Result<Self, NotAStatus> {
+        text.parse()
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
