@@ -10,8 +10,10 @@ pub mod sql;
 #[macro_use]
 pub(crate) mod many;
 
+pub mod account;
 pub mod allowance;
 pub mod delivery;
+pub mod desk;
 pub mod event;
 pub mod issue;
 pub mod letter;

@@ -1,3 +1,4 @@
 //! Verbs: the only place where hands (store, SMTP, media) meet. A verb owns its transactions.
 
+pub mod accounts;
 pub mod app;

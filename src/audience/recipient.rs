@@ -106,11 +106,8 @@ mod tests {
     const NOW: Millis = Millis(1_000);
 
     fn answer(status: Option<&str>, paused_until: Option<i64>, suppressed: bool) -> Option<Skip> {
-        let standing = Standing {
-            status: status.map(ToOwned::to_owned),
-            paused_until: paused_until.map(Millis),
-            suppressed,
-        };
+        let standing =
+            Standing { status: status.map(ToOwned::to_owned), paused_until: paused_until.map(Millis), suppressed };
         admit(SubscriberId(1), "ann@example.org".into(), String::new(), &standing, NOW).err()
     }
 

@@ -37,6 +37,16 @@ pub async fn slot(tx: &mut Tx, bucket: &str, slots: u8, window_ms: i64) -> Resul
     Ok(false)
 }
 
+const FORGET: &str = "DELETE FROM allowance WHERE bucket = $1";
+
+/// Forgets what was counted in `bucket`: somebody has shown who they are.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn forget(tx: &mut Tx, bucket: &str) -> Result<(), sqlx::Error> {
+    execute!(tx, FORGET, bucket).map(drop)
+}
+
 const SWEEP: &str = "DELETE FROM allowance WHERE started_at < $1";
 
 /// Forgets what is older than `age_ms`, which must be longer than every window.

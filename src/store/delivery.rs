@@ -148,11 +148,7 @@ const ONE: &str = "SELECT * FROM delivery WHERE issue_id = $1 AND subscriber_id 
 ///
 /// # Errors
 /// When the store cannot.
-pub async fn one(
-    tx: &mut Tx,
-    issue: IssueId,
-    subscriber: SubscriberId,
-) -> Result<Option<DeliveryRow>, sqlx::Error> {
+pub async fn one(tx: &mut Tx, issue: IssueId, subscriber: SubscriberId) -> Result<Option<DeliveryRow>, sqlx::Error> {
     sql!(tx, fetch_optional, ONE, issue, subscriber)
 }
 
@@ -162,11 +158,7 @@ const BY_SUBSCRIBER: &str = "SELECT * FROM delivery WHERE subscriber_id = $1 ORD
 ///
 /// # Errors
 /// When the store cannot.
-pub async fn by_subscriber(
-    tx: &mut Tx,
-    subscriber: SubscriberId,
-    limit: i64,
-) -> Result<Vec<DeliveryRow>, sqlx::Error> {
+pub async fn by_subscriber(tx: &mut Tx, subscriber: SubscriberId, limit: i64) -> Result<Vec<DeliveryRow>, sqlx::Error> {
     sql!(tx, fetch_all, BY_SUBSCRIBER, subscriber, limit)
 }
 

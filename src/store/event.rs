@@ -36,12 +36,7 @@ const INSERT: &str = "INSERT INTO event (id, at, kind, newsletter_id, subscriber
 ///
 /// # Errors
 /// When the store cannot.
-pub async fn insert(
-    tx: &mut Tx,
-    kind: &str,
-    about: About,
-    detail: &serde_json::Value,
-) -> Result<EventId, sqlx::Error> {
+pub async fn insert(tx: &mut Tx, kind: &str, about: About, detail: &serde_json::Value) -> Result<EventId, sqlx::Error> {
     let (id, now) = (EventId::new(tx.now), tx.now.0);
     let About { newsletter, subscriber, issue, account } = about;
     execute!(tx, INSERT, id, now, kind, newsletter, subscriber, issue, account, detail.to_string())?;

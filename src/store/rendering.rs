@@ -33,9 +33,8 @@ const BY_ISSUE: &str = "SELECT rendered, message_at FROM rendering WHERE issue_i
 /// When the store cannot, or what it holds cannot be read.
 pub async fn by_issue(tx: &mut Tx, issue: IssueId) -> anyhow::Result<Option<Frozen>> {
     let row: Option<(String, i64)> = sql!(tx, fetch_optional, BY_ISSUE, issue)?;
-    let frozen = row.map(|(text, at)| {
-        serde_json::from_str(&text).map(|rendered| Frozen { rendered, message_at: Millis(at) })
-    });
+    let frozen =
+        row.map(|(text, at)| serde_json::from_str(&text).map(|rendered| Frozen { rendered, message_at: Millis(at) }));
     Ok(frozen.transpose()?)
 }
 

@@ -94,14 +94,11 @@ pub async fn claim(tx: &mut Tx, claim: Claim) -> Result<(Vec<Claimed>, usize), s
 
 impl DueRow {
     fn stand(self, now: Millis) -> Result<Claimed, (SubscriberId, Skip)> {
-        let standing = Standing {
-            status: self.status,
-            paused_until: self.paused_until.map(Millis),
-            suppressed: self.suppressed,
-        };
+        let standing =
+            Standing { status: self.status, paused_until: self.paused_until.map(Millis), suppressed: self.suppressed };
         let who = self.subscriber_id;
-        let recipient = admit(who, self.address, self.name.unwrap_or_default(), &standing, now)
-            .map_err(|why| (who, why))?;
+        let recipient =
+            admit(who, self.address, self.name.unwrap_or_default(), &standing, now).map_err(|why| (who, why))?;
         Ok(Claimed { recipient, attempts: self.attempts, first_at: self.first_at.map(Millis) })
     }
 }
@@ -166,8 +163,7 @@ pub async fn mark(
     let now = tx.now.0;
     let list = json_list(who.iter().map(|subscriber| subscriber.0));
     let text = spelling(tx, MARK);
-    let marked: Vec<(SubscriberId,)> =
-        sql!(tx, fetch_all, text, issue, epoch, lease_until.0, now, list)?;
+    let marked: Vec<(SubscriberId,)> = sql!(tx, fetch_all, text, issue, epoch, lease_until.0, now, list)?;
     Ok(marked.into_iter().map(|(subscriber,)| subscriber).collect())
 }
 

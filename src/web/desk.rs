@@ -1,0 +1,28 @@
+//! The desk: where editors write, check, schedule and watch. One handler a thing; views hold words ready to print.
+
+mod door;
+mod frame;
+mod session;
+mod words;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::routing::{get, post};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::verbs::app::App;
+
+/// The desk's policy: our own files only, no inline script or style, never inside another site's frame. Pictures of an
+/// issue may lie elsewhere until the issue is added, so https pictures are let in.
+pub(super) const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; \
+    font-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+pub(super) fn router(_app: &App) -> Router<App> {
+    let policy = HeaderValue::from_static(CSP);
+    Router::new()
+        .route("/signin", get(door::show_sign_in).post(door::sign_in))
+        .route("/signout", post(door::sign_out))
+        .route("/setup/{token}", get(door::show_set_up).post(door::set_up))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, policy))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+}
