@@ -1,8 +1,16 @@
 //! Configuration: what the operator decides at start. Editorial things are in the database.
+//!
+//! One TOML file, the environment over it, flags over that. Every value knows where it came from.
+
+pub mod folder;
+pub mod keys;
+pub mod load;
 
 use std::path::PathBuf;
 
-/// Everything that can be set. One TOML file, environment over it, flags over that.
+pub use load::{Loaded, Origin, Sources, load};
+
+/// Everything that can be set. A field here is a key of the file; [`keys`] says what each is for.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -29,6 +37,11 @@ pub struct Config {
     pub demo: bool,
 }
 
+/// Undo is worth most in the first minute: that is when one sees the mistake.
+const HOLD_SECONDS_DEFAULT: u64 = 60;
+/// Most relays allow ten or more connections from one customer; fewer readers than ten never notice.
+const CONNECTIONS_DEFAULT: usize = 10;
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -36,12 +49,35 @@ impl Default for Config {
             listen: "127.0.0.1:8080".into(),
             public_url: String::new(),
             database: String::new(),
-            hold_seconds: 60,
+            hold_seconds: HOLD_SECONDS_DEFAULT,
             allow_relay_without_tls: false,
             helo: String::new(),
             return_domain: String::new(),
-            connections_max: 10,
+            connections_max: CONNECTIONS_DEFAULT,
             demo: false,
         }
+    }
+}
+
+impl Config {
+    /// What [`crate::store::Store::open`] opens.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        match self.database.as_str() {
+            "" => self.data.join("broadsheet.db").to_string_lossy().into_owned(),
+            url => url.to_owned(),
+        }
+    }
+}
+
+/// Why the configuration cannot be used: every problem at once, each with its place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct BadConfig(pub Vec<String>);
+
+impl BadConfig {
+    #[must_use]
+    pub fn one(problem: impl Into<String>) -> Self {
+        Self(vec![problem.into()])
     }
 }

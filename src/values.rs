@@ -2,6 +2,8 @@
 
 pub mod address;
 pub mod clock;
+pub mod colour;
 pub mod ids;
 pub mod relay;
+pub mod sender;
 pub mod token;
