@@ -2,4 +2,9 @@
 
 pub mod accounts;
 pub mod app;
+pub mod departed;
+pub mod outlet;
 pub mod problem;
+pub mod progress;
+pub mod publish;
+pub mod refusal;

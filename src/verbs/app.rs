@@ -11,6 +11,9 @@ use crate::store::Store;
 use crate::values::clock::Clock;
 use crate::values::ids::IssueId;
 use crate::values::token::Keyring;
+use crate::verbs::departed::Departed;
+use crate::verbs::outlet::Outlet;
+use crate::verbs::progress::Looks;
 
 /// Cheap to clone; made once, in `verbs::start`.
 #[derive(Clone)]
@@ -21,6 +24,12 @@ pub struct Parts {
     pub store: Store,
     pub clock: Clock,
     pub keys: Keyring,
+    /// Where mail may leave the house.
+    pub outlet: Outlet,
+    /// Who has left since this process started.
+    pub departed: Departed,
+    /// What was answered lately to those who watch an issue go out.
+    pub looks: Looks,
     /// Rung when there may be something to send or to schedule; loops also wake by themselves.
     pub wake: Notify,
     /// Issues whose numbers changed, for live pages. Lagging listeners lose the oldest and read the rows anyway.
@@ -35,9 +44,16 @@ const CHANGES_KEPT: usize = 256;
 impl App {
     #[must_use]
     pub fn new(config: Config, store: Store, clock: Clock, keys: Keyring) -> Self {
+        Self::with_outlet(config, store, clock, keys, Outlet::Relays)
+    }
+
+    /// One whose mail leaves by `outlet`: the demo's ends in the catcher.
+    #[must_use]
+    pub fn with_outlet(config: Config, store: Store, clock: Clock, keys: Keyring, outlet: Outlet) -> Self {
         let (changed, _) = broadcast::channel(CHANGES_KEPT);
         let (wake, stop) = (Notify::new(), CancellationToken::new());
-        Self(Arc::new(Parts { config, store, clock, keys, wake, changed, stop }))
+        let (departed, looks) = (Departed::default(), Looks::default());
+        Self(Arc::new(Parts { config, store, clock, keys, outlet, departed, looks, wake, changed, stop }))
     }
 }
 

@@ -1,0 +1,239 @@
+//! Publishing and everything an editor can do to an issue's sending. Each verb is one transaction.
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use crate::issue::rendered::Rendered;
+use crate::store::event::About;
+use crate::store::issue::{IssueRow, IssueState};
+use crate::store::{self, Tx};
+use crate::values::clock::Millis;
+use crate::values::ids::{IssueId, SubscriberId};
+use crate::verbs::app::App;
+use crate::verbs::refusal::Refusal;
+
+/// What became of a call to publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// This call froze it: so many readers, first mail not before.
+    Now { audience: i64, hold_until: Millis },
+    /// Somebody else was first; nothing was done twice.
+    Already,
+}
+
+/// The longest undo hold: a day. Longer waits are what scheduling is for.
+pub const HOLD_MS_MAX: i64 = Millis::DAY;
+
+/// Leaves an issue for the newsletter's next slot.
+///
+/// # Errors
+/// [`Refusal`], or the store cannot.
+pub async fn mark_ready(app: &App, issue: IssueId) -> anyhow::Result<()> {
+    shift(app, issue, &[IssueState::Draft], IssueState::Ready, "marked ready").await
+}
+
+/// Takes it back from the slot: a draft again.
+///
+/// # Errors
+/// [`Refusal`], or the store cannot.
+pub async fn unmark_ready(app: &App, issue: IssueId) -> anyhow::Result<()> {
+    shift(app, issue, &[IssueState::Ready], IssueState::Draft, "made a draft again").await
+}
+
+/// Gives an issue a time: an instant, and the wall time and zone it was said in.
+///
+/// # Errors
+/// [`Refusal`], or the store cannot.
+pub async fn schedule(app: &App, issue: IssueId, at: Millis, wall: &str, zone: &str) -> anyhow::Result<()> {
+    let mut tx = app.store.write().await?;
+    let row = known(&mut tx, issue).await?;
+    if !store::issue::schedule(&mut tx, issue, wall, zone, at).await? {
+        return Err(Refusal::State { state: row.state, wanted: "scheduled" }.into());
+    }
+    note(&mut tx, "issue.scheduled", &row, json!({ "at": at, "wall": wall, "zone": zone })).await?;
+    tx.commit().await?;
+    tell(app, issue);
+    Ok(())
+}
+
+/// Takes the time from a scheduled or held issue: a draft again.
+///
+/// # Errors
+/// [`Refusal`], or the store cannot.
+pub async fn unschedule(app: &App, issue: IssueId) -> anyhow::Result<()> {
+    let mut tx = app.store.write().await?;
+    let row = known(&mut tx, issue).await?;
+    if !store::issue::unschedule(&mut tx, issue).await? {
+        return Err(Refusal::State { state: row.state, wanted: "taken from the schedule" }.into());
+    }
+    note(&mut tx, "issue.unscheduled", &row, json!({})).await?;
+    tx.commit().await?;
+    tell(app, issue);
+    Ok(())
+}
+
+/// Freezes `rendered` and the audience in one transaction: from here on the issue is sending, its first mail leaving
+/// when the hold is over. Called twice, or by two at once, it publishes once.
+///
+/// # Errors
+/// [`Refusal`], or the store cannot; then nothing was frozen.
+pub async fn freeze(
+    app: &App,
+    issue: IssueId,
+    revision: i64,
+    rendered: &Rendered,
+    hold_ms: i64,
+) -> anyhow::Result<Published> {
+    let mut tx = app.store.write().await?;
+    let row = known(&mut tx, issue).await?;
+    let hold_until = tx.now.plus(hold_ms.clamp(0, HOLD_MS_MAX));
+    if !store::issue::publish(&mut tx, issue, revision, hold_until).await? {
+        return lost_the_race(&mut tx, issue).await;
+    }
+    let newsletter = store::newsletter::by_id(&mut tx, row.newsletter_id).await?.context("the newsletter is gone")?;
+    if newsletter.relay_id.is_none() && app.outlet.needs_relay() {
+        return Err(Refusal::NoRelay.into());
+    }
+    store::rendering::insert(&mut tx, issue, rendered, hold_until).await?;
+    let audience = store::delivery::freeze::freeze(&mut tx, issue, row.newsletter_id, hold_until).await?;
+    if audience == 0 {
+        return Err(Refusal::NoReaders.into());
+    }
+    store::issue::set_audience(&mut tx, issue, audience).await?;
+    note(&mut tx, "issue.published", &row, json!({ "audience": audience, "hash": rendered.hash })).await?;
+    tx.commit().await?;
+    tell(app, issue);
+    Ok(Published::Now { audience, hold_until })
+}
+
+/// Why the guarded UPDATE changed nothing: published by somebody else, or saved in between.
+async fn lost_the_race(tx: &mut Tx, issue: IssueId) -> anyhow::Result<Published> {
+    let row = known(tx, issue).await?;
+    match row.state {
+        IssueState::Sending | IssueState::Paused | IssueState::Sent => Ok(Published::Already),
+        IssueState::Cancelled => Err(Refusal::State { state: row.state, wanted: "sent" }.into()),
+        _ => Err(Refusal::Changing.into()),
+    }
+}
+
+/// While the hold lasts: a draft again, as if it had never been published.
+///
+/// # Errors
+/// [`Refusal::TooLate`] once the hold is over, or the store cannot.
+pub async fn undo(app: &App, issue: IssueId) -> anyhow::Result<()> {
+    let mut tx = app.store.write().await?;
+    let row = known(&mut tx, issue).await?;
+    if !matches!(row.state, IssueState::Sending | IssueState::Paused) {
+        return Err(Refusal::State { state: row.state, wanted: "taken back" }.into());
+    }
+    let back = store::issue::unpublish(&mut tx, issue).await?;
+    if !back || !store::delivery::freeze::thaw(&mut tx, issue).await? {
+        return Err(Refusal::TooLate.into());
+    }
+    store::rendering::remove(&mut tx, issue).await?;
+    note(&mut tx, "issue.undone", &row, json!({})).await?;
+    tx.commit().await?;
+    tell(app, issue);
+    Ok(())
+}
+
+/// Stops an issue for now: what is on the wire at this moment ends, nothing else leaves. `why` is for the editor.
+///
+/// # Errors
+/// [`Refusal`], or the store cannot.
+pub async fn pause(app: &App, issue: IssueId, why: &str) -> anyhow::Result<()> {
+    let mut tx = app.store.write().await?;
+    let row = known(&mut tx, issue).await?;
+    if !store::issue::move_to(&mut tx, issue, &[IssueState::Sending], IssueState::Paused, why).await? {
+        return Err(Refusal::State { state: row.state, wanted: "paused" }.into());
+    }
+    note(&mut tx, "issue.paused", &row, json!({ "why": why })).await?;
+    tx.commit().await?;
+    tell(app, issue);
+    Ok(())
+}
+
+/// Goes on with a paused issue.
+///
+/// # Errors
+/// [`Refusal`], or the store cannot.
+pub async fn resume(app: &App, issue: IssueId) -> anyhow::Result<()> {
+    shift(app, issue, &[IssueState::Paused], IssueState::Sending, "resumed").await
+}
+
+/// Cancels the rest: whoever has not been sent it yet will not be. Gives how many were skipped at once; what is
+/// claimed at this moment follows as it comes back.
+///
+/// # Errors
+/// [`Refusal`], or the store cannot.
+pub async fn cancel(app: &App, issue: IssueId) -> anyhow::Result<u64> {
+    let mut tx = app.store.write().await?;
+    let row = known(&mut tx, issue).await?;
+    let from = [IssueState::Sending, IssueState::Paused];
+    if !store::issue::move_to(&mut tx, issue, &from, IssueState::Cancelled, "").await? {
+        return Err(Refusal::State { state: row.state, wanted: "cancelled" }.into());
+    }
+    let skipped = store::delivery::settle::cancel_pending(&mut tx, issue).await?;
+    note(&mut tx, "issue.cancelled", &row, json!({ "skipped": skipped })).await?;
+    tx.commit().await?;
+    tell(app, issue);
+    Ok(skipped)
+}
+
+/// Sends once more what is in doubt, by somebody's word: for these readers, or (`None`) for all. Gives how many.
+///
+/// # Errors
+/// [`Refusal`], or the store cannot.
+pub async fn resend_in_doubt(app: &App, issue: IssueId, only: Option<&[SubscriberId]>) -> anyhow::Result<u64> {
+    let mut tx = app.store.write().await?;
+    let row = known(&mut tx, issue).await?;
+    if !matches!(row.state, IssueState::Sending | IssueState::Paused | IssueState::Sent) {
+        return Err(Refusal::State { state: row.state, wanted: "sent again" }.into());
+    }
+    let again = store::delivery::settle::resend(&mut tx, issue, only).await?;
+    if again > 0 {
+        store::issue::move_to(&mut tx, issue, &[IssueState::Sent], IssueState::Sending, "").await?;
+        note(&mut tx, "issue.resent", &row, json!({ "readers": again })).await?;
+    }
+    tx.commit().await?;
+    tell(app, issue);
+    Ok(again)
+}
+
+async fn shift(
+    app: &App,
+    issue: IssueId,
+    from: &[IssueState],
+    to: IssueState,
+    wanted: &'static str,
+) -> anyhow::Result<()> {
+    let mut tx = app.store.write().await?;
+    let row = known(&mut tx, issue).await?;
+    if row.state == to {
+        return Ok(());
+    }
+    if !store::issue::move_to(&mut tx, issue, from, to, "").await? {
+        return Err(Refusal::State { state: row.state, wanted }.into());
+    }
+    note(&mut tx, &format!("issue.{}", to.as_str()), &row, json!({ "from": row.state })).await?;
+    tx.commit().await?;
+    tell(app, issue);
+    Ok(())
+}
+
+async fn known(tx: &mut Tx, issue: IssueId) -> anyhow::Result<IssueRow> {
+    Ok(store::issue::by_id(tx, issue).await?.ok_or(Refusal::NoSuchIssue)?)
+}
+
+async fn note(tx: &mut Tx, kind: &str, row: &IssueRow, detail: serde_json::Value) -> anyhow::Result<()> {
+    let about = About { newsletter: Some(row.newsletter_id), issue: Some(row.id), ..About::default() };
+    store::event::insert(tx, kind, about, &detail).await?;
+    Ok(())
+}
+
+/// Wakes the engine and the live pages.
+fn tell(app: &App, issue: IssueId) {
+    app.wake.notify_waiters();
+    // Nobody looking is no error.
+    let _ = app.changed.send(issue);
+}
