@@ -1,5 +1,7 @@
 //! What becomes of a message: from reply to outcome, when to try again, counts. Pure.
 
 pub mod counts;
+pub mod outcome;
 pub mod reply;
+pub mod retry;
 pub mod state;

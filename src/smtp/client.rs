@@ -22,30 +22,7 @@ pub use tls::Trust;
 pub use transaction::{Connection, Handover};
 
 use crate::delivery::reply::{Answer, Stage};
-
-/// Whether and when the connection is encrypted. There is no opportunistic mode: a relay is known beforehand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsMode {
-    /// Plain text; only to this machine, unless [`Target::plain_allowed`].
-    None,
-    /// Plain at first, then STARTTLS (RFC 3207); a relay that does not offer it gets nothing.
-    StartTls,
-    /// TLS from the first byte (RFC 8314), usually port 465.
-    Implicit,
-}
-
-impl TlsMode {
-    /// The mode by its word in the database, `none`, `starttls` or `implicit`.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "none" => Some(Self::None),
-            "starttls" => Some(Self::StartTls),
-            "implicit" => Some(Self::Implicit),
-            _ => None,
-        }
-    }
-}
+use crate::values::relay::Tls;
 
 /// User name and password at the relay. Shows itself without the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -123,7 +100,8 @@ impl Timeouts {
 pub struct Target {
     pub host: String,
     pub port: u16,
-    pub tls: TlsMode,
+    /// There is no opportunistic mode: a relay is known beforehand.
+    pub tls: Tls,
     pub credentials: Option<Credentials>,
     /// The name in EHLO: a fully qualified one that resolves; some receivers refuse others (RFC 5321 §4.1.4).
     pub helo: String,
@@ -137,7 +115,7 @@ pub struct Target {
 impl Target {
     /// A relay with default time-outs, without credentials, checked against the web's public roots.
     #[must_use]
-    pub fn new(host: impl Into<String>, port: u16, tls: TlsMode, helo: impl Into<String>) -> Self {
+    pub fn new(host: impl Into<String>, port: u16, tls: Tls, helo: impl Into<String>) -> Self {
         Self {
             host: host.into(),
             port,
@@ -178,6 +156,6 @@ impl Target {
     }
 
     fn may_speak_to(&self, ip: IpAddr) -> bool {
-        self.tls != TlsMode::None || self.plain_allowed || ip.to_canonical().is_loopback()
+        self.tls != Tls::None || self.plain_allowed || ip.to_canonical().is_loopback()
     }
 }

@@ -7,8 +7,9 @@ use tokio::time::timeout;
 
 use super::transaction::Connection;
 use super::wire::{Socket, Wire};
-use super::{Target, TlsMode, auth, hello, tls};
+use super::{Target, auth, hello, tls};
 use crate::delivery::reply::{Answer, Reply, Stage};
+use crate::values::relay::Tls;
 
 /// Connects to `target`: every address in turn, greeting, TLS, EHLO, AUTH.
 ///
@@ -41,8 +42,8 @@ async fn open(target: &Target, address: SocketAddr) -> Result<Wire, Answer> {
     // Without it every message waits for a delayed acknowledgement, about 40 ms.
     tcp.set_nodelay(true).map_err(|error| broken(error.to_string()))?;
     let socket = match target.tls {
-        TlsMode::Implicit => tls::handshake(tcp, &target.trust, &target.host, target.timeouts.tls).await?,
-        TlsMode::None | TlsMode::StartTls => Socket::Plain(tcp),
+        Tls::Implicit => tls::handshake(tcp, &target.trust, &target.host, target.timeouts.tls).await?,
+        Tls::None | Tls::StartTls => Socket::Plain(tcp),
     };
     let mut wire = Wire::new(socket);
     let greeting = wire.reply(Stage::Greeting, target.timeouts.greeting).await?;
@@ -52,7 +53,7 @@ async fn open(target: &Target, address: SocketAddr) -> Result<Wire, Answer> {
 /// EHLO, STARTTLS, AUTH.
 async fn introduce(target: &Target, mut wire: Wire) -> Result<Connection, Answer> {
     let mut offers = hello::hello(&mut wire, target).await?;
-    if target.tls == TlsMode::StartTls {
+    if target.tls == Tls::StartTls {
         if !offers.starttls {
             let why = format!("{} does not offer STARTTLS; nothing was sent", target.host);
             return Err(Answer::Broken { stage: Stage::StartTls, why });
