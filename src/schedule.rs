@@ -93,6 +93,15 @@ impl Schedule {
         }
     }
 
+    /// How often, in words for readers: "every Sunday", without a time of day that is the editor's affair.
+    #[must_use]
+    pub fn cadence(&self) -> String {
+        match self.words().split_once(" at ") {
+            Some((days, _)) => days.to_owned(),
+            None => "whenever an issue appears".into(),
+        }
+    }
+
     /// The schedule in words: "every Sunday at 09:00".
     #[must_use]
     pub fn words(&self) -> String {

@@ -21,6 +21,7 @@ pub mod newsletter;
 pub mod relay;
 pub mod rendering;
 pub mod secret;
+pub mod slot;
 pub mod subscriber;
 pub mod subscription;
 pub mod suppression;

@@ -3,8 +3,10 @@
 pub mod accounts;
 pub mod app;
 pub mod departed;
+pub mod newsletters;
 pub mod outlet;
 pub mod problem;
 pub mod progress;
 pub mod publish;
 pub mod refusal;
+pub mod start;

@@ -46,3 +46,15 @@ pub fn lock(folder: &Path) -> anyhow::Result<Lock> {
     file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).with_context(opening)?;
     Ok(Lock { _file: file })
 }
+
+/// Waits for its turn to change the database's shape; let go of it when that is done.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn turn(folder: &Path) -> anyhow::Result<Lock> {
+    let path = folder.join("migrate.lock");
+    let opening = || format!("the lock file {} cannot be opened", path.display());
+    let file = File::options().create(true).truncate(false).write(true).open(&path).with_context(opening)?;
+    file.lock().with_context(opening)?;
+    Ok(Lock { _file: file })
+}
