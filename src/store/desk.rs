@@ -1,7 +1,8 @@
 //! What pages of the desk read across tables.
 
-use crate::store::Tx;
-use crate::values::ids::IssueId;
+use crate::delivery::counts::Counts;
+use crate::store::{Tx, delivery};
+use crate::values::ids::{IssueId, NewsletterId};
 
 /// An issue that is being sent.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -10,20 +11,75 @@ pub struct Running {
     pub newsletter: String,
     pub number: Option<i64>,
     pub state: String,
-    pub audience: i64,
-    pub unfinished: i64,
 }
 
-const ON_THE_WIRE: &str = "SELECT issue.id, newsletter.name AS newsletter, issue.number, issue.state, issue.audience, \
-    (SELECT COUNT(*) FROM delivery WHERE delivery.issue_id = issue.id \
-        AND delivery.state IN ('pending', 'claimed', 'inflight')) AS unfinished \
+const ON_THE_WIRE: &str = "SELECT issue.id, newsletter.name AS newsletter, issue.number, issue.state \
     FROM issue JOIN newsletter ON newsletter.id = issue.newsletter_id WHERE issue.state IN ('sending', 'paused') \
     ORDER BY issue.published_at DESC, issue.id DESC LIMIT 1";
 
-/// The issue that went onto the wire last and is still there.
+/// The issue that went onto the wire last and is still there, whichever newsletter's, and where its deliveries stand.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn on_the_wire(tx: &mut Tx) -> Result<Option<Running>, sqlx::Error> {
-    sql!(tx, fetch_optional, ON_THE_WIRE)
+pub async fn on_the_wire(tx: &mut Tx) -> Result<Option<(Running, Counts)>, sqlx::Error> {
+    let running: Option<Running> = sql!(tx, fetch_optional, ON_THE_WIRE)?;
+    let Some(running) = running else { return Ok(None) };
+    let counts = delivery::counts(tx, running.id).await?;
+    Ok(Some((running, counts)))
+}
+
+const STATES: &str = "SELECT state, COUNT(*) FROM issue WHERE newsletter_id = $1 GROUP BY state";
+
+/// How many issues of a newsletter stand in each state.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn issue_states(tx: &mut Tx, newsletter: NewsletterId) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    sql!(tx, fetch_all, STATES, newsletter)
+}
+
+const LEFT_BY: &str = "SELECT COUNT(*) FROM subscription WHERE newsletter_id = $1 AND left_issue_id = $2";
+
+/// How many readers left by a link in that issue.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn left_by(tx: &mut Tx, newsletter: NewsletterId, issue: IssueId) -> Result<i64, sqlx::Error> {
+    let (left,): (i64,) = sql!(tx, fetch_one, LEFT_BY, newsletter, issue)?;
+    Ok(left)
+}
+
+// Whole days since the epoch, by integer division, which both engines do alike.
+const JOINED: &str = "SELECT confirmed_at / 86400000 AS day, COUNT(*) FROM subscription \
+    WHERE newsletter_id = $1 AND confirmed_at >= $2 GROUP BY 1 ORDER BY 1";
+const LEFT: &str = "SELECT left_at / 86400000 AS day, COUNT(*) FROM subscription \
+    WHERE newsletter_id = $1 AND left_at >= $2 AND confirmed_at IS NOT NULL GROUP BY 1 ORDER BY 1";
+
+/// Comings and goings: `(day since 1970 in UTC, readers)`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tides {
+    pub joined: Vec<(i64, i64)>,
+    pub left: Vec<(i64, i64)>,
+}
+
+/// Who was confirmed and who left, by day, since `since` (unix milliseconds).
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn tides(tx: &mut Tx, newsletter: NewsletterId, since: i64) -> Result<Tides, sqlx::Error> {
+    let joined = sql!(tx, fetch_all, JOINED, newsletter, since)?;
+    let left = sql!(tx, fetch_all, LEFT, newsletter, since)?;
+    Ok(Tides { joined, left })
+}
+
+const IN_DOUBT: &str = "SELECT COUNT(*) FROM delivery JOIN issue ON issue.id = delivery.issue_id \
+    WHERE issue.newsletter_id = $1 AND delivery.state IN ('failed', 'in_doubt') AND delivery.state = 'in_doubt'";
+
+/// Deliveries of a newsletter that wait for somebody to say whether they go out again.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn in_doubt(tx: &mut Tx, newsletter: NewsletterId) -> Result<i64, sqlx::Error> {
+    let (doubtful,): (i64,) = sql!(tx, fetch_one, IN_DOUBT, newsletter)?;
+    Ok(doubtful)
 }

@@ -1,8 +1,15 @@
 //! The desk: where editors write, check, schedule and watch. One handler a thing; views hold words ready to print.
 
+mod account;
+mod chart;
 mod door;
 mod frame;
+mod home;
+mod lead;
+mod room;
+mod said;
 mod session;
+mod state;
 mod words;
 
 use axum::Router;
@@ -20,9 +27,16 @@ pub(super) const CSP: &str = "default-src 'none'; script-src 'self'; style-src '
 pub(super) fn router(_app: &App) -> Router<App> {
     let policy = HeaderValue::from_static(CSP);
     Router::new()
+        .route("/", get(home::enter))
+        .route("/n/{slug}", get(home::show))
         .route("/signin", get(door::show_sign_in).post(door::sign_in))
         .route("/signout", post(door::sign_out))
         .route("/setup/{token}", get(door::show_set_up).post(door::set_up))
+        .route("/account", get(account::show))
+        .route("/account/theme", post(account::theme))
+        .route("/account/password", post(account::password))
+        .route("/account/signout-elsewhere", post(account::sign_out_elsewhere))
+        .route("/account/sessions/{session}/end", post(account::end_session))
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, policy))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
 }

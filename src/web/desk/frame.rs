@@ -1,7 +1,9 @@
 //! What stands around every page: nameplate, what is on the wire, sections, the newsletter's clock, who is signed in.
 
+use super::said::{Said, Told};
 use super::session::SignedIn;
 use super::words::{When, percent};
+use crate::delivery::counts::Counts;
 use crate::store::newsletter::Newsletter;
 use crate::store::{desk, newsletter};
 use crate::verbs::app::App;
@@ -44,10 +46,12 @@ pub(super) struct Frame {
     pub(super) initials: String,
     pub(super) now: When,
     pub(super) demo: bool,
+    /// What the last form did.
+    pub(super) told: Option<Told>,
 }
 
 impl Frame {
-    /// Reads what the frame shows.
+    /// Reads what the frame shows. A page that belongs to no newsletter shows the first one's frame.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -60,7 +64,9 @@ impl Frame {
     ) -> anyhow::Result<Self> {
         let mut tx = app.store.read().await?;
         let papers = newsletter::all(&mut tx).await?;
-        let wire = desk::on_the_wire(&mut tx).await?.map(wire);
+        let wire = desk::on_the_wire(&mut tx).await?.map(|(running, counts)| wire(running, counts));
+        let paper = paper.or(papers.first()).cloned();
+        let paper = paper.as_ref();
         let zone = paper.map_or("UTC", |paper| paper.zone.as_str());
         Ok(Self {
             title: title.into(),
@@ -68,25 +74,32 @@ impl Frame {
             theme: who.account.theme.clone(),
             name: paper.map_or("Broadsheet".to_owned(), |paper| paper.name.clone()),
             slug: paper.map(|paper| paper.slug.clone()).unwrap_or_default(),
-            papers: papers.into_iter().map(|paper| Paper { name: paper.name, slug: paper.slug }).collect(),
+            papers: papers.iter().map(|paper| Paper { name: paper.name.clone(), slug: paper.slug.clone() }).collect(),
             wire,
             who: who.account.name.clone(),
             initials: initials(&who.account.name),
             now: When::new(tx.now, zone),
             demo: app.config.demo,
+            told: None,
         })
+    }
+
+    /// Shows what the form that led here did.
+    pub(super) fn telling(mut self, said: &Said) -> Self {
+        self.told = said.told();
+        self
     }
 }
 
-fn wire(running: desk::Running) -> Wire {
-    let done = running.audience - running.unfinished;
+fn wire(running: desk::Running, counts: Counts) -> Wire {
+    let done = counts.audience - counts.unfinished();
     Wire {
         href: format!("/desk/issue/{}/sending", running.id),
         word: if running.state == "paused" { "Paused" } else { "Sending" },
         what: running.number.map_or(running.newsletter.clone(), |number| format!("{} {number}", running.newsletter)),
-        percent: percent(done, running.audience),
+        percent: percent(done, counts.audience),
         done,
-        all: running.audience,
+        all: counts.audience.max(1),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Times, spans and numbers as people read them: absolute with zone first, "in 2 d 3 h" second.
 
-use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 
+use crate::schedule::{wall, zone};
 use crate::values::clock::Millis;
 
 /// An instant on a zone's wall clock, ready to print.
@@ -29,9 +29,9 @@ pub(super) struct When {
 impl When {
     /// An unknown zone is shown as UTC, which is then what is printed.
     pub(super) fn new(at: Millis, zone: &str) -> Self {
-        let tz = TimeZone::get(zone);
-        let place = if tz.is_ok() { place(zone) } else { "UTC".to_owned() };
-        let at = at.timestamp().to_zoned_datetime(tz.unwrap_or(TimeZone::UTC));
+        let tz = zone::find(zone).unwrap_or(TimeZone::UTC);
+        let place = place(zone::name_of(&tz));
+        let at = at.timestamp().to_zoned_datetime(tz);
         let print = |format: &str| at.strftime(format).to_string();
         Self {
             full: print("%a %-d %b %Y, %H:%M"),
@@ -39,7 +39,7 @@ impl When {
             date: print("%-d %b %Y"),
             time: print("%H:%M"),
             seconds: print("%H:%M:%S"),
-            offset: offset(&at),
+            offset: wall::offset_text(at.offset()),
             place,
             iso: print("%Y-%m-%dT%H:%M:%S%:z"),
         }
@@ -55,17 +55,6 @@ impl When {
 /// The city of a zone: "Halifax" of "America/Halifax".
 pub(super) fn place(zone: &str) -> String {
     zone.rsplit('/').next().unwrap_or(zone).replace('_', " ")
-}
-
-/// "UTC−4", "UTC+5:30", with a true minus.
-fn offset(at: &ZonedDateTime) -> String {
-    let seconds = at.offset().seconds();
-    let (sign, minutes) = (if seconds < 0 { '−' } else { '+' }, seconds.abs() / 60);
-    match (minutes, minutes % 60) {
-        (0, _) => "UTC".to_owned(),
-        (_, 0) => format!("UTC{sign}{}", minutes / 60),
-        (_, rest) => format!("UTC{sign}{}:{rest:02}", minutes / 60),
-    }
 }
 
 /// "4 d 15 h", "3 h 20 min", "5 min", "42 s": the two largest units that say something.
