@@ -1,7 +1,9 @@
 //! The way, from Markdown to the bytes on the wire. Pure: no file reads files, clock, or network.
 
 pub mod finding;
+pub mod links;
 pub mod newsletter;
+pub mod parse;
 pub mod pictures;
 pub mod rendered;
 pub mod tree;

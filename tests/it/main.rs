@@ -1,1 +1,2 @@
 //! Stories from outside: real servers on ports of the system's choosing, real databases, mail read at the other end.
+mod parse;
