@@ -298,5 +298,7 @@ CREATE TABLE caught (
     snippet      TEXT NOT NULL,
     size         BIGINT NOT NULL,
     is_read      BOOLEAN NOT NULL DEFAULT FALSE,
+    -- What a search looks through: sender, receivers, subject, text, in lower case (store/caught.rs).
+    words        TEXT NOT NULL,
     raw          BYTEA NOT NULL
 );

@@ -1,1 +1,3 @@
 //! Fetching by https, guarded: never into private space.
+
+pub mod one_click;

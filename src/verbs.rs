@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod catcher;
 pub mod departed;
 pub mod newsletters;
 pub mod outlet;

@@ -5,6 +5,7 @@
 //! doors that strangers must be able to push are listed in [`may_come_from_elsewhere`].
 
 pub mod assets;
+pub mod catcher;
 pub mod desk;
 pub mod error;
 pub mod visitor;
@@ -40,7 +41,10 @@ const CSP_NOTHING: &str = "default-src 'none'; base-uri 'none'; form-action 'sel
 /// Everything that is served, with the layers around it.
 pub fn router(app: App) -> Router {
     let cross_site = cross_site_layer(&app.config.public_url);
+    // Without the demo there is no catcher, and so nothing to show.
+    let catcher = if app.config.demo { catcher::router() } else { Router::new() };
     Router::new()
+        .merge(catcher)
         .nest("/desk", desk::router(&app))
         .merge(assets::router())
         .route("/livez", get(|| async { "ok\n" }))

@@ -13,6 +13,15 @@ pub enum Outlet {
 }
 
 impl Outlet {
+    /// Where the catcher is, in the demo.
+    #[must_use]
+    pub fn catcher(self) -> Option<SocketAddr> {
+        match self {
+            Self::CatcherOnly(address) => Some(address),
+            Self::Relays => None,
+        }
+    }
+
     /// Whether a newsletter must name a relay before it can send.
     #[must_use]
     pub fn needs_relay(self) -> bool {
