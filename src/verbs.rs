@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod app;
 pub mod catcher;
 pub mod departed;
+pub mod membership;
 pub mod newsletters;
 pub mod outlet;
 pub mod problem;

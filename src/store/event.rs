@@ -1,6 +1,7 @@
 //! The history: append-only, one line a thing that happened to a person or an issue.
 
 use super::Tx;
+use super::many::places;
 use crate::values::ids::{AccountId, EventId, IssueId, NewsletterId, SubscriberId};
 
 /// Whom and what a line of history is about. Leave out what it is not.
@@ -41,6 +42,31 @@ pub async fn insert(tx: &mut Tx, kind: &str, about: About, detail: &serde_json::
     let About { newsletter, subscriber, issue, account } = about;
     execute!(tx, INSERT, id, now, kind, newsletter, subscriber, issue, account, detail.to_string())?;
     Ok(id)
+}
+
+/// Adds the same line for many persons at once (at most `many::ROWS_MAX`).
+///
+/// # Errors
+/// When the store cannot.
+pub async fn insert_many(
+    tx: &mut Tx,
+    kind: &str,
+    newsletter: NewsletterId,
+    account: Option<AccountId>,
+    subscribers: &[SubscriberId],
+    detail: &serde_json::Value,
+) -> Result<(), sqlx::Error> {
+    if subscribers.is_empty() {
+        return Ok(());
+    }
+    let text = format!(
+        "INSERT INTO event (id, at, kind, newsletter_id, subscriber_id, account_id, detail) VALUES {}",
+        places(subscribers.len(), 7, 1)
+    );
+    let (now, at, detail) = (tx.now.0, tx.now, detail.to_string());
+    let new = || EventId::new(at);
+    execute_many!(tx, text, [], subscribers, |id| [new(), now, kind, newsletter, *id, account, &detail])?;
+    Ok(())
 }
 
 const BY_SUBSCRIBER: &str = "SELECT * FROM event WHERE subscriber_id = $1 ORDER BY id DESC LIMIT $2";

@@ -79,3 +79,28 @@ const BY_ID: &str = "SELECT * FROM letter WHERE id = $1";
 pub async fn by_id(tx: &mut Tx, id: LetterId) -> Result<Option<LetterRow>, sqlx::Error> {
     sql!(tx, fetch_optional, BY_ID, id)
 }
+
+/// A letter without its message, as a history shows it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct LetterLine {
+    pub kind: String,
+    pub newsletter_id: NewsletterId,
+    pub state: String,
+    pub attempts: i64,
+    pub created_at: i64,
+    pub settled_at: Option<i64>,
+    pub reply_code: Option<i64>,
+    pub reply_text: Option<String>,
+    pub reason: Option<String>,
+}
+
+const BY_SUBSCRIBER: &str = "SELECT kind, newsletter_id, state, attempts, created_at, settled_at, reply_code, \
+    reply_text, reason FROM letter WHERE subscriber_id = $1 ORDER BY id DESC LIMIT $2";
+
+/// The newest letters to a person, without what stands in them.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn by_subscriber(tx: &mut Tx, subscriber: SubscriberId, limit: i64) -> Result<Vec<LetterLine>, sqlx::Error> {
+    sql!(tx, fetch_all, BY_SUBSCRIBER, subscriber, limit)
+}

@@ -1,0 +1,25 @@
+//! Membership: everything that happens between a person and a newsletter. Signing up, confirming, leaving, pausing;
+//! what editors do for readers; lists in and out; one person's whole history.
+//!
+//! Every change is one transaction that also writes the event. What a page may say of an address to a stranger is
+//! decided here and not by the pages: [`sign_up`] answers the same whatever is known of it. Not here: hard bounces
+//! and complaints (they come in as reports), the page around any of this.
+
+mod editor;
+mod export;
+mod history;
+mod import;
+mod joining;
+mod leaving;
+mod letter;
+mod seat;
+mod wishes;
+
+pub use editor::{Added, NewReader, add_reader, lift_suppression, suppress, unsubscribe_by_editor};
+pub use export::export;
+pub use history::{Entry, Found, History, find, history};
+pub use import::{Import, Refused, import};
+pub use joining::{Confirmed, SignUp, SignedUp, confirm, confirming, sign_up, this_was_not_me};
+pub use leaving::{How, LeaveReason, set_leave_reason, undo_unsubscribe, unsubscribe};
+pub use seat::{Seat, seat};
+pub use wishes::{pause, resume, set_name};
