@@ -18,6 +18,7 @@ pub mod desk;
 pub mod event;
 pub mod issue;
 pub mod letter;
+pub mod media;
 pub mod newsletter;
 pub mod relay;
 pub mod rendering;
