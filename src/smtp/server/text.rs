@@ -34,7 +34,7 @@ impl Text {
     }
 
     pub(super) fn is_too_long(&self) -> bool {
-        self.dropped > 0
+        self.len() > self.bytes_max.saturating_add(END.len())
     }
 
     pub(super) fn feed(&mut self, piece: &[u8]) -> Fed {
@@ -46,7 +46,7 @@ impl Text {
             return Fed::End { rest };
         }
         self.looked = self.bytes.len().saturating_sub(END.len() - 1);
-        if self.bytes.len() > self.bytes_max {
+        if self.is_too_long() {
             // Only what may be the beginning of the end is still of interest.
             self.dropped += self.looked;
             self.bytes.drain(..self.looked);
