@@ -221,7 +221,7 @@ fn any(inlines: &[Inline], is: &dyn Fn(&Inline) -> bool) -> bool {
 /// the caption, because a credit is plain text and the link would be lost.
 pub(super) fn caption_and_credit(caption: Vec<Inline>) -> (Vec<Inline>, Option<String>) {
     let words = plain(&caption);
-    let Some(found) = sources::credit(&words) else { return (caption, None) };
+    let Some(found) = crate::issue::credit::find(&words) else { return (caption, None) };
     let (before, after) = split(caption.clone(), found.begins);
     let is_plain = after.iter().all(|inline| {
         matches!(inline, Inline::Text(_) | Inline::Emphasis(_) | Inline::Strong(_)) && !has_link(&[inline.clone()])

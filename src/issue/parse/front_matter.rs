@@ -392,7 +392,7 @@ impl Reading<'_> {
         let caption = caption.map(|caption| self.caption_value(&caption, at)).unwrap_or_default();
         (figure.caption, figure.credit) = super::figures::caption_and_credit(caption);
         if let Some(credit) = credit.filter(|credit| !credit.trim().is_empty()) {
-            let bare = super::sources::credit(&credit).filter(|found| found.begins == 0).map(|found| found.credit);
+            let bare = crate::issue::credit::find(&credit).filter(|found| found.begins == 0).map(|found| found.credit);
             figure.credit = Some(bare.unwrap_or_else(|| credit.trim().to_owned()));
         }
         Some(figure)

@@ -197,5 +197,5 @@ fn takes(figure: &crate::issue::tree::Figure, text: &[Inline]) -> bool {
     let words = plain(text);
     figures::is_uncaptioned(figure)
         && figures::is_caption(text)
-        && (words.chars().count() <= CAPTION_LETTERS_MAX || super::sources::credit(&words).is_some())
+        && (words.chars().count() <= CAPTION_LETTERS_MAX || crate::issue::credit::find(&words).is_some())
 }
