@@ -1,8 +1,10 @@
 //! What pages of the desk read across tables.
 
 use crate::delivery::counts::Counts;
+use crate::store::delivery::DeliveryRow;
+use crate::store::subscriber::like;
 use crate::store::{Tx, delivery};
-use crate::values::ids::{IssueId, NewsletterId};
+use crate::values::ids::{IssueId, NewsletterId, SubscriberId};
 
 /// An issue that is being sent.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -82,4 +84,62 @@ const IN_DOUBT: &str = "SELECT COUNT(*) FROM delivery JOIN issue ON issue.id = d
 pub async fn in_doubt(tx: &mut Tx, newsletter: NewsletterId) -> Result<i64, sqlx::Error> {
     let (doubtful,): (i64,) = sql!(tx, fetch_one, IN_DOUBT, newsletter)?;
     Ok(doubtful)
+}
+
+const LATER: &str = "SELECT COUNT(*) FROM delivery WHERE issue_id = $1 AND state = 'pending' AND next_at > $2";
+
+/// Deliveries that were answered "later" and wait for their next try.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn later(tx: &mut Tx, issue: IssueId) -> Result<i64, sqlx::Error> {
+    let now = tx.now.0;
+    let (later,): (i64,) = sql!(tx, fetch_one, LATER, issue, now)?;
+    Ok(later)
+}
+
+const REASONS: &str = "SELECT state, COALESCE(reason, '') AS reason, COUNT(*) AS many FROM delivery \
+    WHERE issue_id = $1 AND state IN ('failed', 'skipped', 'in_doubt') GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2";
+
+/// Why deliveries of an issue did not arrive: `(state, reason, how many)`, most first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn reasons(tx: &mut Tx, issue: IssueId) -> Result<Vec<(String, String, i64)>, sqlx::Error> {
+    sql!(tx, fetch_all, REASONS, issue)
+}
+
+const DELIVERIES: &str = "SELECT * FROM delivery WHERE issue_id = $1 AND subscriber_id > $2 \
+    AND ($3 = '' OR state = $3) AND ($4 = '%%' OR LOWER(address) LIKE $4 ESCAPE '\\' \
+        OR LOWER(COALESCE(reply_text, '')) LIKE $4 ESCAPE '\\') ORDER BY subscriber_id LIMIT $5";
+
+/// A page of an issue's deliveries after a reader: in one state or any (""), whose address or reply contains `words`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn deliveries(
+    tx: &mut Tx,
+    issue: IssueId,
+    after: SubscriberId,
+    state: &str,
+    words: &str,
+    limit: i64,
+) -> Result<Vec<DeliveryRow>, sqlx::Error> {
+    sql!(tx, fetch_all, DELIVERIES, issue, after, state, like(words), limit)
+}
+
+const FIND_ISSUES: &str = "SELECT id, number, subject, state FROM issue WHERE newsletter_id = $1 \
+    AND (LOWER(subject) LIKE $2 ESCAPE '\\' OR LOWER(source) LIKE $2 ESCAPE '\\') ORDER BY id DESC LIMIT $3";
+
+/// Issues whose subject or text contains `words`, newest first: `(id, number, subject, state)`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find_issues(
+    tx: &mut Tx,
+    newsletter: NewsletterId,
+    words: &str,
+    limit: i64,
+) -> Result<Vec<(IssueId, Option<i64>, String, String)>, sqlx::Error> {
+    sql!(tx, fetch_all, FIND_ISSUES, newsletter, like(words), limit)
 }

@@ -5,9 +5,11 @@ mod chart;
 mod door;
 mod frame;
 mod home;
+mod issues;
 mod lead;
 mod room;
 mod said;
+mod sending;
 mod session;
 mod state;
 mod words;
@@ -29,6 +31,7 @@ pub(super) fn router(_app: &App) -> Router<App> {
     Router::new()
         .route("/", get(home::enter))
         .route("/n/{slug}", get(home::show))
+        .route("/n/{slug}/issues", get(issues::show))
         .route("/signin", get(door::show_sign_in).post(door::sign_in))
         .route("/signout", post(door::sign_out))
         .route("/setup/{token}", get(door::show_set_up).post(door::set_up))
@@ -37,6 +40,19 @@ pub(super) fn router(_app: &App) -> Router<App> {
         .route("/account/password", post(account::password))
         .route("/account/signout-elsewhere", post(account::sign_out_elsewhere))
         .route("/account/sessions/{session}/end", post(account::end_session))
+        .merge(issue_router())
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, policy))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+}
+
+/// The rooms of one issue.
+fn issue_router() -> Router<App> {
+    Router::new()
+        .route("/issue/{issue}/sending", get(sending::show))
+        .route("/issue/{issue}/watch", get(sending::watch))
+        .route("/issue/{issue}/pause", post(sending::pause))
+        .route("/issue/{issue}/resume", post(sending::resume))
+        .route("/issue/{issue}/cancel", get(sending::ask_cancel).post(sending::cancel))
+        .route("/issue/{issue}/undo", post(sending::undo))
+        .route("/issue/{issue}/resend", post(sending::resend))
 }

@@ -6,6 +6,8 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::assets;
+use crate::verbs::problem::Problem;
+use crate::verbs::refusal::Refusal;
 
 /// Why there is no page.
 #[derive(Debug)]
@@ -22,8 +24,22 @@ pub enum WebError {
 // Not an `Error` itself, so that every error may become one with `?`.
 impl<E: Into<anyhow::Error>> From<E> for WebError {
     fn from(error: E) -> Self {
-        Self::Ours(error.into())
+        let error = error.into();
+        match (Problem::of(&error), error.downcast_ref::<Refusal>()) {
+            (Some(Problem::NotFound(_)), _) | (_, Some(Refusal::NoSuchIssue)) => Self::NotFound,
+            (Some(problem), _) => Self::Refused(sentence(&problem.to_string())),
+            (_, Some(refusal)) => Self::Refused(sentence(&refusal.to_string())),
+            _ => Self::Ours(error),
+        }
     }
+}
+
+/// What verbs say, as a sentence: a capital first, a full stop last.
+#[must_use]
+pub fn sentence(words: &str) -> String {
+    let mut letters = words.trim().trim_end_matches('.').chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", letters.as_str())
 }
 
 #[derive(Template)]

@@ -18,6 +18,20 @@ pub(super) enum Here {
     Settings,
 }
 
+impl Here {
+    /// For templates, which know sections by their words.
+    pub(super) fn is(self, word: &str) -> bool {
+        let own = match self {
+            Self::Home => "home",
+            Self::Issues => "issues",
+            Self::Readers => "readers",
+            Self::Deliverability => "deliverability",
+            Self::Settings => "settings",
+        };
+        own == word
+    }
+}
+
 /// One newsletter in the nameplate's list.
 pub(super) struct Paper {
     pub(super) name: String,

@@ -80,3 +80,33 @@ pub(super) fn issue_name(issue: &IssueRow) -> String {
 pub(super) fn subject(issue: &IssueRow) -> String {
     if issue.subject.trim().is_empty() { "Without a subject yet".to_owned() } else { issue.subject.clone() }
 }
+
+/// A reply as its server gave it: "550 5.1.1 No such user".
+pub(super) fn reply(code: Option<i64>, text: &str) -> String {
+    match code {
+        Some(code) if !text.starts_with(&code.to_string()) => format!("{code} {text}").trim_end().to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+/// Why a delivery stands as it does, as a sentence without its full stop.
+pub(super) fn why(reason: &str) -> String {
+    let words = match reason {
+        "" => "no reason was kept",
+        "left" | "unsubscribed" => "left before it went",
+        "suppressed" => "must not be mailed (suppressed)",
+        "paused" => "paused by the reader",
+        "cancelled" => "the rest was cancelled",
+        "interrupted" => "the machine stopped while it was on the wire",
+        "render" => "the message could not be made",
+        "unknown-user" => "there is no such mailbox",
+        "mailbox-full" => "the mailbox is full",
+        "spam" => "taken for unwanted mail",
+        "greylisted" => "asked to come back in a few minutes",
+        "throttled" => "asked to send more slowly",
+        "expired" => "tried for three days without success",
+        other => &other.replace('-', " "),
+    };
+    let mut letters = words.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
