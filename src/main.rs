@@ -1,3 +1,7 @@
 //! One binary; its roles are subcommands, listed in [`broadsheet::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    broadsheet::cli::main()
+}

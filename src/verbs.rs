@@ -11,4 +11,5 @@ pub mod problem;
 pub mod progress;
 pub mod publish;
 pub mod refusal;
+pub mod scheduling;
 pub mod start;

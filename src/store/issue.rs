@@ -203,6 +203,17 @@ pub async fn due(tx: &mut Tx, at: Millis) -> Result<Vec<IssueRow>, sqlx::Error> 
     sql!(tx, fetch_all, DUE, at.0)
 }
 
+const NEXT_DUE: &str = "SELECT MIN(scheduled_at) FROM issue WHERE state = 'scheduled'";
+
+/// When the next scheduled issue is due, be it past.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn next_due(tx: &mut Tx) -> Result<Option<Millis>, sqlx::Error> {
+    let (at,): (Option<i64>,) = sql!(tx, fetch_one, NEXT_DUE)?;
+    Ok(at.map(Millis))
+}
+
 const FIRST_READY: &str = listed!("WHERE newsletter_id = $1 AND state = 'ready' ORDER BY id LIMIT 1");
 
 /// The oldest ready issue of a newsletter: the one that takes the next slot. Without Markdown.

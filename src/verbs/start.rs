@@ -1,14 +1,23 @@
 //! Starting: from a configuration to the [`App`] that everything is handed.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::app::App;
+use super::scheduling;
 use crate::config::{Config, folder};
 use crate::store::{Store, secret};
 use crate::values::clock::Clock;
 use crate::values::token::{Keyring, random_secret};
+
+/// What is on the wire when we are asked to stop gets this long to end; service managers kill after 90 s or sooner.
+const DRAIN_MAX: Duration = Duration::from_secs(30);
 
 /// Opens everything: the data folder (made, for its owner alone), the database (brought up to date), the keys (made
 /// once). Beside a running `serve` too: only serving takes the folder's lock.
@@ -17,12 +26,7 @@ use crate::values::token::{Keyring, random_secret};
 /// When a part cannot be opened, or the database is of a newer version than this program.
 pub async fn open(config: Config, clock: Clock) -> anyhow::Result<App> {
     let store = open_store(&config, clock.clone()).await?;
-    {
-        // The engines differ in how they keep two programs from migrating at once, and SQLite does not; the folder's
-        // own lock does, for the moment that it takes.
-        let _turn = folder::turn(&config.data)?;
-        store.migrate().await?;
-    }
+    migrate(&config, &store).await?;
     let keys = token_keys(&store).await?;
     Ok(App::new(config, store, clock, keys))
 }
@@ -36,6 +40,67 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> 
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     folder::make(&config.data)?;
     Store::open(&config.database_url(), clock).await
+}
+
+/// Brings the database up to date.
+///
+/// # Errors
+/// When it is of a newer version than this program, or cannot be changed.
+pub async fn migrate(config: &Config, store: &Store) -> anyhow::Result<()> {
+    // SQLite does not keep two programs from migrating at once; the folder's own lock does, for as long as it takes.
+    let _turn = folder::turn(&config.data)?;
+    store.migrate().await
+}
+
+/// The web server's listener, taken before anything is opened, so that a port in use is told at once.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(&config.listen).await.with_context(|| {
+        format!("{} cannot be listened on; nothing was started. Choose another with --listen ADDR:PORT", config.listen)
+    })
+}
+
+/// Runs everything until SIGTERM, SIGINT or a part that fails; then drains. `door` is the web server, which ends when
+/// the app's `stop` is cancelled.
+///
+/// # Errors
+/// Those of the part that failed; the others are stopped in order all the same.
+pub async fn serve(app: App, door: impl Future<Output = anyhow::Result<()>> + Send + 'static) -> anyhow::Result<()> {
+    let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
+    parts.spawn(door);
+    parts.spawn(scheduling::run(app.clone()));
+    parts.spawn(stop_on_signal(app.stop.clone()));
+    let first = parts.join_next().await;
+    app.stop.cancel();
+    let drained = tokio::time::timeout(DRAIN_MAX, async { while parts.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        tracing::warn!("something was still busy after {} s and was left; the ledger knows what", DRAIN_MAX.as_secs());
+    }
+    app.store.close().await;
+    match first {
+        Some(Ok(ended)) => ended,
+        Some(Err(panicked)) => Err(panicked).context("a part of the program stopped unexpectedly"),
+        None => Ok(()),
+    }
+}
+
+/// Until the operator asks us to stop: Ctrl-C, or the SIGTERM of a service manager.
+async fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
+    #[cfg(unix)]
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    #[cfg(unix)]
+    let terminated = terminated.recv();
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<Option<()>>();
+    tokio::select! {
+        asked = tokio::signal::ctrl_c() => asked?,
+        _ = terminated => {}
+        () = stop.cancelled() => {}
+    }
+    tracing::info!("stopping: what is on the wire ends, nothing new begins");
+    Ok(())
 }
 
 /// The keys of tokens, newest first; the first is made here, once: of two programs that start at the same moment,

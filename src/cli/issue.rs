@@ -1,0 +1,123 @@
+//! `issue …`: from a file to a report.
+
+pub mod manage;
+pub mod watch;
+
+use clap::{Args, Subcommand};
+
+use super::Global;
+use crate::delivery::state::DeliveryState;
+use crate::store::issue::{IssueRow, IssueState};
+use crate::values::ids::IssueId;
+use crate::verbs::app::App;
+use crate::verbs::refusal::Refusal;
+
+#[derive(Debug, Subcommand)]
+pub enum IssueCommand {
+    /// Give an issue a time, or leave it for the newsletter's next slot
+    Schedule(ScheduleArgs),
+    /// Take the time or the slot from an issue: a draft again
+    Unschedule { id: IssueId },
+    /// Say how sending is getting on
+    Status(StatusArgs),
+    /// List every reader's copy: state, tries, reply, times
+    Deliveries(DeliveriesArgs),
+    /// Stop sending for now; nothing more leaves until it is resumed
+    Pause {
+        id: IssueId,
+        /// Why, for whoever looks later
+        #[arg(long, default_value = "", hide_default_value = true)]
+        why: String,
+    },
+    /// Go on with a paused issue
+    Resume { id: IssueId },
+    /// Cancel the rest: whoever has not got it yet will not
+    Cancel {
+        id: IssueId,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// While the undo hold lasts: a draft again, as if it had never been sent
+    Undo { id: IssueId },
+    /// List issues, newest first
+    List(ListArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ScheduleArgs {
+    pub id: IssueId,
+    /// Wall time: "2026-11-29 09:00"
+    #[arg(long, required_unless_present = "next_slot")]
+    pub at: Option<String>,
+    /// IANA zone of that time [default: the newsletter's]
+    #[arg(long)]
+    pub zone: Option<String>,
+    /// Leave it for the newsletter's next slot
+    #[arg(long, conflicts_with_all = ["at", "zone"])]
+    pub next_slot: bool,
+    /// Say what would happen, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    pub id: IssueId,
+    /// Go on showing until nothing is left to send
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DeliveriesArgs {
+    pub id: IssueId,
+    /// As CSV
+    #[arg(long)]
+    pub csv: bool,
+    /// Only those in this state
+    #[arg(long)]
+    pub state: Option<DeliveryState>,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only those of this newsletter
+    #[arg(long, value_name = "SLUG")]
+    pub newsletter: Option<String>,
+    /// Only those in this state; may be given more than once
+    #[arg(long, value_parser = parse_state)]
+    pub state: Vec<IssueState>,
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1_000))]
+    pub limit: i64,
+}
+
+fn parse_state(word: &str) -> Result<IssueState, String> {
+    IssueState::try_from(word.to_owned())
+}
+
+/// # Errors
+/// When there is no such issue, the verb refuses, or the database cannot be used.
+pub async fn run(global: &Global, command: IssueCommand) -> anyhow::Result<()> {
+    let app = global.open().await?;
+    match command {
+        IssueCommand::Schedule(args) => manage::schedule(global, &app, args).await,
+        IssueCommand::Unschedule { id } => manage::unschedule(global, &app, id).await,
+        IssueCommand::Status(args) => watch::status(global, &app, &args).await,
+        IssueCommand::Deliveries(args) => watch::deliveries(global, &app, &args).await,
+        IssueCommand::Pause { id, why } => manage::pause(global, &app, id, &why).await,
+        IssueCommand::Resume { id } => manage::resume(global, &app, id).await,
+        IssueCommand::Cancel { id, yes } => manage::cancel(global, &app, id, yes).await,
+        IssueCommand::Undo { id } => manage::undo(global, &app, id).await,
+        IssueCommand::List(args) => manage::list(global, &app, args).await,
+    }
+}
+
+/// The issue's row.
+///
+/// # Errors
+/// [`Refusal::NoSuchIssue`].
+pub async fn known(app: &App, id: IssueId) -> anyhow::Result<IssueRow> {
+    let mut tx = app.store.read().await?;
+    Ok(crate::store::issue::by_id(&mut tx, id).await?.ok_or(Refusal::NoSuchIssue)?)
+}

@@ -1,0 +1,46 @@
+//! `serve`: the whole thing, until it is told to stop.
+
+use clap::Args;
+
+use super::{Global, print};
+use crate::config::folder;
+use crate::values::clock::Clock;
+use crate::verbs::app::App;
+use crate::verbs::{accounts, start};
+use crate::web;
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address and port of the web server [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<String>,
+    /// Where readers reach this server: https://news.example.org
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+/// # Errors
+/// When another `serve` is on the folder, or something cannot be opened.
+pub async fn run(global: &Global, args: ServeArgs) -> anyhow::Result<()> {
+    let flags = [("listen", args.listen), ("public_url", args.public_url)];
+    let flags = flags.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))).collect();
+    let config = global.load(flags)?.config;
+    folder::make(&config.data)?;
+    let _lock = folder::lock(&config.data)?;
+    let listener = start::listen(&config).await?;
+    let app = start::open(config, Clock::System).await?;
+    welcome(&app, listener.local_addr()?).await?;
+    start::serve(app.clone(), web::serve(app, listener)).await
+}
+
+async fn welcome(app: &App, address: std::net::SocketAddr) -> anyhow::Result<()> {
+    print::line(&format!(
+        "Broadsheet serves {} on {address}, keeping everything in {}",
+        app.config.public_url,
+        app.config.data.display()
+    ))?;
+    if let Some(link) = accounts::setup_link(app).await? {
+        print::line(&format!("Make the first account within half an hour, once: {link}"))?;
+    }
+    Ok(())
+}
