@@ -24,3 +24,17 @@ pub struct Masthead {
     /// Where pictures and readers' pages are served, without a slash at the end.
     pub public_url: String,
 }
+
+impl Masthead {
+    /// The newsletter's front page: what it is, and how to join.
+    #[must_use]
+    pub fn home(&self) -> String {
+        format!("{}/{}", self.public_url, self.slug)
+    }
+
+    /// The index of its sent issues.
+    #[must_use]
+    pub fn archive(&self) -> String {
+        format!("{}/{}/archive", self.public_url, self.slug)
+    }
+}

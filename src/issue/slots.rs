@@ -57,3 +57,9 @@ pub fn unprintable(letter: char) -> bool {
         || matches!(letter, '\u{FDD0}'..='\u{FDEF}')
         || u32::from(letter) & 0xFFFE == 0xFFFE
 }
+
+/// Whether a letter is one of the two that mark a gap.
+#[must_use]
+pub(super) fn is_mark(letter: char) -> bool {
+    matches!(letter, OPEN | CLOSE)
+}
