@@ -1,4 +1,5 @@
 //! Stories from outside: real servers on ports of the system's choosing, real databases, mail read at the other end.
+mod catcher;
 mod catching;
 mod parse;
 mod postbox;
