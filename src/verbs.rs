@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod app;
 pub mod catcher;
+pub mod demo;
 pub mod departed;
 pub mod membership;
 pub mod newsletters;

@@ -152,12 +152,6 @@ impl Store {
         Ok(Tx { inner, now: self.clock.now() })
     }
 
-    /// The clock that its transactions are timed by.
-    #[must_use]
-    pub fn clock(&self) -> Clock {
-        self.clock.clone()
-    }
-
     #[must_use]
     pub fn is_sqlite(&self) -> bool {
         matches!(self.pools, Pools::Sqlite { .. })

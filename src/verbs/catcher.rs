@@ -4,6 +4,7 @@
 pub mod letter;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -33,41 +34,35 @@ const GATHER: Duration = Duration::from_millis(2);
 const NAME: &str = "catcher.localhost";
 
 struct Parcel {
-    mail: Caught,
+    envelope: Envelope,
+    letter: Letter,
+    raw: Vec<u8>,
     kept: oneshot::Sender<bool>,
 }
+
+type Taking = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
+type Inbox = Box<dyn Fn(Envelope, Vec<u8>) -> Taking + Send + Sync>;
 
 /// A catcher that has its port and does not yet listen.
 pub struct Catcher {
     address: SocketAddr,
-    serving: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+    server: Server<Inbox>,
+    parcels: mpsc::Receiver<Parcel>,
 }
 
 impl Catcher {
-    /// Takes any free port on the loopback; `stop` ends it.
+    /// Takes any free port on the loopback.
     ///
     /// # Errors
     /// When this machine gives no port.
-    pub async fn bind(store: Store, stop: CancellationToken) -> anyhow::Result<Self> {
+    pub async fn bind() -> anyhow::Result<Self> {
         let (inbox, parcels) = mpsc::channel(WAITING_MAX);
-        let clock = store.clock();
-        let sink = move |envelope: Envelope, message: Vec<u8>| {
-            let (inbox, mail) = (inbox.clone(), as_caught(CaughtId::new(clock.now()), &envelope, message));
-            async move {
-                let (kept, answer) = oneshot::channel();
-                let handed = inbox.send(Parcel { mail, kept }).await.is_ok();
-                if handed && answer.await.unwrap_or(false) { Ok(()) } else { Err(refusal()) }
-            }
-        };
-        let limits = Limits { message_bytes: MESSAGE_BYTES_MAX, ..Limits::default() };
         let anywhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let server = Server::bind(anywhere, NAME, limits, sink).await.context("the catcher gets no port")?;
+        let limits = Limits { message_bytes: MESSAGE_BYTES_MAX, ..Limits::default() };
+        let inbox: Inbox = Box::new(move |envelope, raw| Box::pin(take(inbox.clone(), envelope, raw)));
+        let server = Server::bind(anywhere, NAME, limits, inbox).await.context("the catcher gets no port")?;
         let address = server.address().context("the catcher has no address")?;
-        // The keeper goes on until the server is gone, so whatever was being handed over is still written down.
-        let serving = async move {
-            tokio::join!(server.run(stop), keep(store, parcels));
-        };
-        Ok(Self { address, serving: Box::pin(serving) })
+        Ok(Self { address, server, parcels })
     }
 
     #[must_use]
@@ -75,30 +70,39 @@ impl Catcher {
         self.address
     }
 
-    /// Catches until it is stopped.
-    pub async fn run(self) {
-        self.serving.await;
+    /// Catches until it is stopped. What was being handed over then is still written down: the keeper goes on until
+    /// the server and its sessions are gone.
+    pub async fn run(self, store: Store, stop: CancellationToken) {
+        tokio::join!(self.server.run(stop), keep(store, self.parcels));
     }
+}
+
+/// Hands one mail to the keeper and waits until it is on disk.
+async fn take(inbox: mpsc::Sender<Parcel>, envelope: Envelope, raw: Vec<u8>) -> Result<(), Refusal> {
+    let letter = Letter::read(&raw);
+    let (kept, answer) = oneshot::channel();
+    let handed = inbox.send(Parcel { envelope, letter, raw, kept }).await.is_ok();
+    if handed && answer.await.unwrap_or(false) { Ok(()) } else { Err(refusal()) }
 }
 
 fn refusal() -> Refusal {
     Refusal { code: 451, text: "4.3.0 The mail could not be written down".into() }
 }
 
-fn as_caught(id: CaughtId, envelope: &Envelope, raw: Vec<u8>) -> Caught {
-    let letter = Letter::read(&raw);
+fn as_caught(id: CaughtId, parcel: &mut Parcel) -> Caught {
+    let letter = std::mem::take(&mut parcel.letter);
     let (from, to) = (letter.from.to_string(), letter.to_line());
     Caught {
         id,
-        mail_from: envelope.mail_from.clone(),
-        rcpt_to: envelope.rcpt_to.join("\n"),
+        mail_from: parcel.envelope.mail_from.clone(),
+        rcpt_to: parcel.envelope.rcpt_to.join("\n"),
         words: caught::searchable(&from, &to, &letter.subject, &letter.text),
         from_header: from,
         to_header: to,
         snippet: letter.snippet(),
         subject: letter.subject,
         message_id: letter.message_id,
-        raw,
+        raw: std::mem::take(&mut parcel.raw),
     }
 }
 
@@ -114,7 +118,7 @@ async fn keep(store: Store, mut parcels: mpsc::Receiver<Parcel>) {
                 batch.push(parcel);
             }
         }
-        let written = write_down(&store, &batch).await;
+        let written = write_down(&store, &mut batch).await;
         if let Err(error) = &written {
             tracing::error!(
                 error = format!("{error:#}"),
@@ -129,10 +133,11 @@ async fn keep(store: Store, mut parcels: mpsc::Receiver<Parcel>) {
     }
 }
 
-async fn write_down(store: &Store, batch: &[Parcel]) -> anyhow::Result<()> {
+async fn write_down(store: &Store, batch: &mut [Parcel]) -> anyhow::Result<()> {
     let mut tx = store.write().await?;
     for parcel in batch {
-        caught::insert(&mut tx, &parcel.mail).await?;
+        let mail = as_caught(CaughtId::new(tx.now), parcel);
+        caught::insert(&mut tx, &mail).await?;
     }
     caught::drop_oldest(&mut tx, KEPT_MAX).await?;
     Ok(tx.commit().await?)

@@ -33,11 +33,10 @@ impl House {
         let listen = web.local_addr().expect("an address").to_string();
         let config = Config { public_url: format!("http://{listen}"), listen, demo: true, ..Config::default() };
         let keys = Keyring::new(vec![("k1".into(), [7; 32])]);
-        let stop = tokio_util::sync::CancellationToken::new();
-        let catcher = Catcher::bind(store.clone(), stop).await.expect("binds");
+        let catcher = Catcher::bind().await.expect("binds");
         let outlet = Outlet::CatcherOnly(catcher.address());
         let app = App::with_outlet(config, store, Clock::System, keys, outlet);
-        tokio::spawn(catcher.run());
+        tokio::spawn(catcher.run(app.store.clone(), app.stop.clone()));
         tokio::spawn(web::serve(app.clone(), web));
         Self { app, folder }
     }
