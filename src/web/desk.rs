@@ -7,6 +7,9 @@ mod frame;
 mod home;
 mod issues;
 mod lead;
+mod reader;
+mod readers;
+mod report;
 mod room;
 mod said;
 mod sending;
@@ -32,6 +35,11 @@ pub(super) fn router(_app: &App) -> Router<App> {
         .route("/", get(home::enter))
         .route("/n/{slug}", get(home::show))
         .route("/n/{slug}/issues", get(issues::show))
+        .route("/n/{slug}/readers", get(readers::show))
+        .route("/n/{slug}/readers.csv", get(readers::export))
+        .route("/n/{slug}/readers/add", get(readers::show_add).post(readers::add))
+        .route("/n/{slug}/readers/{reader}", get(reader::show))
+        .route("/n/{slug}/readers/{reader}/unsubscribe", post(reader::unsubscribe))
         .route("/signin", get(door::show_sign_in).post(door::sign_in))
         .route("/signout", post(door::sign_out))
         .route("/setup/{token}", get(door::show_set_up).post(door::set_up))
@@ -55,4 +63,6 @@ fn issue_router() -> Router<App> {
         .route("/issue/{issue}/cancel", get(sending::ask_cancel).post(sending::cancel))
         .route("/issue/{issue}/undo", post(sending::undo))
         .route("/issue/{issue}/resend", post(sending::resend))
+        .route("/issue/{issue}/report", get(report::show))
+        .route("/issue/{issue}/deliveries.csv", get(report::csv))
 }

@@ -87,12 +87,12 @@ pub(super) struct Live {
     is_over: bool,
 }
 
-struct Bar {
-    class: &'static str,
-    word: &'static str,
-    many: String,
-    x: String,
-    width: String,
+pub(super) struct Bar {
+    pub(super) class: &'static str,
+    pub(super) word: &'static str,
+    pub(super) many: String,
+    pub(super) x: String,
+    pub(super) width: String,
 }
 
 struct Hold {
@@ -282,7 +282,7 @@ fn pace(progress: &Progress, now: Millis) -> String {
 }
 
 /// The seven parts of the audience, as widths of one bar.
-fn bars(counts: &Counts, later: i64) -> Vec<Bar> {
+pub(super) fn bars(counts: &Counts, later: i64) -> Vec<Bar> {
     let parts = [
         ("is-sent", "Sent", counts.sent),
         ("is-wire", "On the wire", counts.claimed + counts.inflight),
