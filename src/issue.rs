@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod finding;
 pub mod headers;
 pub mod html;
+pub mod letter;
 pub mod links;
 pub mod message;
 pub mod mjml;

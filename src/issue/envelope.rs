@@ -1,6 +1,7 @@
 //! The names of one delivery: its Message-ID, its return path, the address that leaves by mail. All of them are the
 //! same at every try of the same delivery, and different for every other.
 
+use crate::values::clock::Millis;
 use crate::values::ids::{IssueId, SubscriberId};
 use crate::values::token::{Keyring, Purpose};
 
@@ -19,6 +20,13 @@ pub struct Envelope {
 pub fn message_id(keys: &Keyring, issue: IssueId, subscriber: SubscriberId, domain: &str) -> String {
     let hash = keys.fingerprint(&format!("message {issue} {subscriber}"));
     format!("{issue}.{subscriber}.{hash}@{domain}")
+}
+
+/// The same for a letter of the house: `KIND` and whom it goes to, at the instant it was written.
+#[must_use]
+pub fn letter_message_id(keys: &Keyring, kind: &str, address: &str, at: Millis, domain: &str) -> String {
+    let hash = keys.fingerprint(&format!("letter {kind} {address} {}", at.0));
+    format!("{kind}.{}.{hash}@{domain}", at.0)
 }
 
 /// `b+TOKEN@domain`: a bounce that comes back there names the delivery, whatever its text.

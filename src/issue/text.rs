@@ -413,3 +413,20 @@ fn raised_letter(letter: char) -> Option<char> {
         _ => return None,
     })
 }
+
+/// A letter's text, each of its lines wrapped.
+pub(super) fn wrapped(text: &str) -> String {
+    let lines = wrap::Measure::default().wrap(text.trim_end(), "", "");
+    lines.replace("\n\n\n", "\n\n")
+}
+
+/// The line above and below a head.
+pub(super) fn double_line() -> String {
+    "=".repeat(wrap::LINE_CELLS)
+}
+
+/// A line beneath `words`, as wide as they are.
+pub(super) fn underline(words: &str, sign: char) -> String {
+    let cells = wrap::Measure::default().cells(words).clamp(1, wrap::LINE_CELLS);
+    sign.to_string().repeat(cells)
+}

@@ -2,7 +2,11 @@
 //! an editor writes is the editor's; this is the rest. Languages that are not here get the English words, in their own
 //! direction of writing.
 
+mod letters;
+
 use jiff::civil::{Date, Weekday};
+
+pub use letters::{LetterWords, letter_words};
 
 /// The words around an issue.
 #[derive(Debug, PartialEq, Eq)]
