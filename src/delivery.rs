@@ -5,3 +5,4 @@ pub mod outcome;
 pub mod reply;
 pub mod retry;
 pub mod state;
+pub mod step;

@@ -23,6 +23,7 @@ pub mod newsletter;
 pub mod relay;
 pub mod rendering;
 pub mod secret;
+pub mod setting;
 pub mod slot;
 pub mod subscriber;
 pub mod subscription;

@@ -3,8 +3,11 @@
 pub mod accounts;
 pub mod app;
 pub mod catcher;
+pub mod deliver;
 pub mod demo;
 pub mod departed;
+pub mod failpoint;
+pub mod instance;
 pub mod membership;
 pub mod newsletters;
 pub mod outlet;
@@ -13,4 +16,5 @@ pub mod progress;
 pub mod publish;
 pub mod refusal;
 pub mod scheduling;
+pub mod signing;
 pub mod start;

@@ -2,7 +2,7 @@
 
 use super::Tx;
 use crate::values::clock::Millis;
-use crate::values::ids::{IssueId, NewsletterId};
+use crate::values::ids::{IssueId, NewsletterId, RelayId};
 
 /// What is happening to an issue. See the table in the first migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -333,6 +333,65 @@ const FINISH: &str = "UPDATE issue SET state = 'sent', state_reason = '', finish
 pub async fn finish(tx: &mut Tx, id: IssueId) -> Result<bool, sqlx::Error> {
     let now = tx.now.0;
     Ok(execute!(tx, FINISH, id, now)? == 1)
+}
+
+/// An issue whose hold is over and whose mail is to leave now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Leaving {
+    pub id: IssueId,
+    pub newsletter_id: NewsletterId,
+    /// Told apart from an earlier publishing of the same issue that was undone.
+    pub published_at: i64,
+}
+
+const LEAVING: &str = "SELECT i.id, i.newsletter_id, i.published_at FROM issue i \
+    JOIN newsletter n ON n.id = i.newsletter_id \
+    WHERE i.state = 'sending' AND i.hold_until <= $1 AND ($2 = 0 OR n.relay_id = $2) ORDER BY i.id";
+
+/// Issues that are to leave now through a relay (`None`: through any).
+///
+/// # Errors
+/// When the store cannot.
+pub async fn leaving(tx: &mut Tx, relay: Option<RelayId>) -> Result<Vec<Leaving>, sqlx::Error> {
+    let (now, relay) = (tx.now.0, relay.map_or(0, |id| id.0));
+    sql!(tx, fetch_all, LEAVING, now, relay)
+}
+
+const STRANDED: &str = "SELECT i.id FROM issue i JOIN newsletter n ON n.id = i.newsletter_id \
+    WHERE i.state = 'sending' AND n.relay_id IS NULL";
+
+/// Sending issues of newsletters that have lost their relay.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn stranded(tx: &mut Tx) -> Result<Vec<IssueId>, sqlx::Error> {
+    let rows: Vec<(IssueId,)> = sql!(tx, fetch_all, STRANDED)?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+const BUSY_RELAYS: &str = "SELECT DISTINCT n.relay_id FROM newsletter n WHERE n.relay_id IS NOT NULL \
+    AND (EXISTS (SELECT 1 FROM issue i WHERE i.newsletter_id = n.id AND i.state = 'sending') \
+    OR EXISTS (SELECT 1 FROM letter l WHERE l.newsletter_id = n.id AND l.state IN ('pending', 'claimed', 'inflight')))";
+
+/// Relays that have anything to carry, now or later.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn busy_relays(tx: &mut Tx) -> Result<Vec<RelayId>, sqlx::Error> {
+    let rows: Vec<(RelayId,)> = sql!(tx, fetch_all, BUSY_RELAYS)?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+const UNFINISHED: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM delivery WHERE issue_id = $1 AND state = 'pending') \
+    OR EXISTS (SELECT 1 FROM delivery WHERE issue_id = $1 AND state IN ('claimed', 'inflight')) THEN 1 ELSE 0 END";
+
+/// Whether any delivery of the issue still has somewhere to go.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn is_unfinished(tx: &mut Tx, id: IssueId) -> Result<bool, sqlx::Error> {
+    let (unfinished,): (i32,) = sql!(tx, fetch_one, UNFINISHED, id)?;
+    Ok(unfinished != 0)
 }
 
 /// `,draft,ready,`: a list that `LIKE` can look into, the same on both engines. Empty for none.

@@ -1,7 +1,9 @@
 //! Letters: mail of the house to one person (confirmation, notice, test), with the ledger's states.
 
 use super::Tx;
-use crate::values::ids::{LetterId, NewsletterId, SubscriberId};
+use crate::delivery::state::DeliveryState;
+use crate::values::clock::Millis;
+use crate::values::ids::{LetterId, NewsletterId, RelayId, SubscriberId};
 
 /// Why the house writes to somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,4 +105,136 @@ const BY_SUBSCRIBER: &str = "SELECT kind, newsletter_id, state, attempts, create
 /// When the store cannot.
 pub async fn by_subscriber(tx: &mut Tx, subscriber: SubscriberId, limit: i64) -> Result<Vec<LetterLine>, sqlx::Error> {
     sql!(tx, fetch_all, BY_SUBSCRIBER, subscriber, limit)
+}
+
+macro_rules! due {
+    ($tail:literal) => {
+        concat!(
+            "SELECT l.* FROM letter l JOIN newsletter n ON n.id = l.newsletter_id WHERE l.state = 'pending' \
+             AND l.state IN ('pending', 'claimed', 'inflight') AND l.next_at <= $1 \
+             AND ($2 = 0 OR n.relay_id = $2) ORDER BY l.next_at LIMIT $3",
+            $tail
+        )
+    };
+}
+
+/// Differs because SQLite has one writer and no row locks; on Postgres nodes step over each other's rows.
+const DUE: [&str; 2] = [due!(""), due!(" FOR UPDATE OF l SKIP LOCKED")];
+const SUPPRESSED: &str = "SELECT COUNT(*) FROM subscriber s JOIN suppression p ON p.address_key = s.address_key \
+    WHERE s.id = $1";
+const SKIP: &str = "UPDATE letter SET state = 'skipped', reason = 'suppressed', settled_at = $2 WHERE id = $1";
+const TAKE: &str = "UPDATE letter SET state = 'claimed', epoch = $2, next_at = $3 WHERE id = $1";
+
+const ANY_DUE: &str = "SELECT COUNT(*) FROM letter l JOIN newsletter n ON n.id = l.newsletter_id \
+    WHERE l.state = 'pending' AND l.state IN ('pending', 'claimed', 'inflight') AND l.next_at <= $1 \
+    AND ($2 = 0 OR n.relay_id = $2)";
+
+/// Whether any letter is due through a relay (`None`: through any).
+///
+/// # Errors
+/// When the store cannot.
+pub async fn any_due(tx: &mut Tx, relay: Option<RelayId>) -> Result<bool, sqlx::Error> {
+    let (now, relay) = (tx.now.0, relay.map_or(0, |id| id.0));
+    let (due,): (i64,) = sql!(tx, fetch_one, ANY_DUE, now, relay)?;
+    Ok(due > 0)
+}
+
+/// Claims letters that are due through a relay (`None`: through any), under a lease. A letter to somebody who was
+/// suppressed since is skipped.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn claim(
+    tx: &mut Tx,
+    relay: Option<RelayId>,
+    epoch: i64,
+    lease_until: Millis,
+    limit: i64,
+) -> Result<Vec<LetterRow>, sqlx::Error> {
+    let (now, relay) = (tx.now.0, relay.map_or(0, |id| id.0));
+    let text = DUE[usize::from(!tx.is_sqlite())];
+    let due: Vec<LetterRow> = sql!(tx, fetch_all, text, now, relay, limit)?;
+    let mut claimed = Vec::with_capacity(due.len());
+    for letter in due {
+        let (suppressed,): (i64,) = sql!(tx, fetch_one, SUPPRESSED, letter.subscriber_id)?;
+        if suppressed > 0 {
+            execute!(tx, SKIP, letter.id, now)?;
+        } else {
+            execute!(tx, TAKE, letter.id, epoch, lease_until.0)?;
+            claimed.push(letter);
+        }
+    }
+    Ok(claimed)
+}
+
+const MARK: &str = "UPDATE letter SET state = 'inflight', next_at = $3 WHERE id = $1 AND epoch = $2 \
+    AND state = 'claimed'";
+
+/// Marks a claimed letter as in flight; says whether the lease was still this epoch's.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn mark(tx: &mut Tx, id: LetterId, epoch: i64, lease_until: Millis) -> Result<bool, sqlx::Error> {
+    Ok(execute!(tx, MARK, id, epoch, lease_until.0)? == 1)
+}
+
+const RELEASE: &str = "UPDATE letter SET state = 'pending', next_at = $3 WHERE id = $1 AND epoch = $2 \
+    AND state = 'claimed'";
+
+/// Gives a claimed letter back: due at once, no try counted.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn release(tx: &mut Tx, id: LetterId, epoch: i64) -> Result<(), sqlx::Error> {
+    let now = tx.now.0;
+    execute!(tx, RELEASE, id, epoch, now).map(drop)
+}
+
+/// The end of one try of a letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetterEnd {
+    pub id: LetterId,
+    pub epoch: i64,
+    pub to: DeliveryState,
+    pub next_at: Millis,
+    pub tried: bool,
+    pub stage: Option<&'static str>,
+    pub code: Option<i64>,
+    pub text: Option<String>,
+    pub reason: Option<String>,
+}
+
+// A confirmation in doubt is sent once more by itself: two are a nuisance, none is a reader lost.
+const SETTLE: &str = "UPDATE letter SET \
+    state = CASE WHEN $3 = 'in_doubt' AND kind = 'confirm' AND attempts = 0 THEN 'pending' ELSE $3 END, \
+    next_at = $4, attempts = attempts + $5, settled_at = CASE WHEN $3 = 'pending' THEN NULL ELSE $6 END, \
+    stage = COALESCE($7, stage), reply_code = COALESCE($8, reply_code), reply_text = COALESCE($9, reply_text), \
+    reason = $10 WHERE id = $1 AND epoch = $2 AND state IN ('claimed', 'inflight')";
+
+/// Writes the end of a try; says whether the lease was still this epoch's.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn settle(tx: &mut Tx, end: &LetterEnd) -> Result<bool, sqlx::Error> {
+    let (now, tried) = (tx.now.0, i64::from(end.tried));
+    let LetterEnd { id, epoch, to, next_at, stage, code, text, reason, .. } = end;
+    let (to, next_at) = (to.as_str(), next_at.0);
+    let (text, reason) = (text.as_deref(), reason.as_deref());
+    Ok(execute!(tx, SETTLE, id, epoch, to, next_at, tried, now, *stage, code, text, reason)? == 1)
+}
+
+const UNCLAIM: &str = "UPDATE letter SET state = 'pending', next_at = $1 WHERE state = 'claimed' AND next_at <= $2 \
+    AND state IN ('pending', 'claimed', 'inflight')";
+const DOUBT: &str = "UPDATE letter SET attempts = attempts + 1, reason = 'interrupted', next_at = $1, settled_at = $1, \
+    state = CASE WHEN kind = 'confirm' AND attempts = 0 THEN 'pending' ELSE 'in_doubt' END \
+    WHERE state = 'inflight' AND next_at <= $2 AND state IN ('pending', 'claimed', 'inflight')";
+
+/// Takes back every lease that ended before `ended`, as [`super::delivery::claim::recover`] does.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn recover(tx: &mut Tx, ended: Millis) -> Result<(), sqlx::Error> {
+    let now = tx.now.0;
+    execute!(tx, UNCLAIM, now, ended.0)?;
+    execute!(tx, DOUBT, now, ended.0).map(drop)
 }

@@ -2,6 +2,11 @@
 
 use std::net::SocketAddr;
 
+use super::app::App;
+use crate::smtp::client::{Credentials, Target};
+use crate::store::relay::Relay;
+use crate::values::relay::Tls;
+
 /// Every message goes through here. In the demo there is one way out and it ends in this process: no setting, no
 /// row and no code path can lead anywhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,5 +31,28 @@ impl Outlet {
     #[must_use]
     pub fn needs_relay(self) -> bool {
         matches!(self, Self::Relays)
+    }
+}
+
+/// The one place where a relay's row becomes something that a connection is made to. `None`: there is no relay, and
+/// so no way out.
+#[must_use]
+pub fn target(app: &App, relay: Option<&Relay>) -> Option<Target> {
+    let helo = app.config.helo.as_str();
+    match (app.outlet, relay) {
+        (Outlet::CatcherOnly(at), _) => Some(Target::new(at.ip().to_string(), at.port(), Tls::None, helo)),
+        (Outlet::Relays, None) => None,
+        (Outlet::Relays, Some(row)) => {
+            let port = u16::try_from(row.port).unwrap_or(0);
+            let mut target = Target::new(row.host.as_str(), port, row.tls, helo);
+            target.plain_allowed = app.config.allow_relay_without_tls;
+            target.credentials = match (&row.username, &row.password) {
+                (Some(username), Some(password)) => {
+                    Some(Credentials { username: username.clone(), password: password.clone() })
+                }
+                _ => None,
+            };
+            Some(target)
+        }
     }
 }

@@ -59,6 +59,19 @@ macro_rules! due {
 /// Differs because SQLite has one writer and no row locks; on Postgres nodes step over each other's rows.
 pub const DUE: Fork = [due!(""), due!(" FOR UPDATE OF d SKIP LOCKED")];
 
+pub const ANY_DUE: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE issue_id = $1 AND state = 'pending' \
+    AND next_at <= $2 LIMIT 1) AS due";
+
+/// Whether an issue has anything to claim now.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn any_due(tx: &mut Tx, issue: IssueId) -> Result<bool, sqlx::Error> {
+    let now = tx.now.0;
+    let (due,): (i64,) = sql!(tx, fetch_one, ANY_DUE, issue, now)?;
+    Ok(due > 0)
+}
+
 pub const TAKE: Fork = with_ids!(
     "UPDATE delivery SET state = 'claimed', epoch = $2, next_at = $3 WHERE issue_id = $1 AND state = 'pending' \
      AND subscriber_id IN ",
@@ -225,14 +238,24 @@ pub async fn sweep_cancelled(tx: &mut Tx) -> Result<u64, sqlx::Error> {
     execute!(tx, SWEEP, now)
 }
 
-const NEXT_DUE: &str = "SELECT MIN(d.next_at) FROM delivery d JOIN issue i ON i.id = d.issue_id \
-    WHERE i.state = 'sending' AND d.state = 'pending'";
+const IN_HAND: &str = "SELECT COUNT(*) FROM issue i JOIN newsletter n ON n.id = i.newsletter_id \
+    LEFT JOIN relay r ON r.id = n.relay_id WHERE i.state IN ('sending', 'paused', 'cancelled') \
+    AND (EXISTS (SELECT 1 FROM delivery WHERE issue_id = i.id AND state IN ('claimed', 'inflight')) \
+    OR (i.state = 'sending' AND i.hold_until <= $1 AND (r.paused_until IS NULL OR r.paused_until <= $1) \
+        AND (EXISTS (SELECT 1 FROM delivery WHERE issue_id = i.id AND state = 'pending' AND next_at <= $1) \
+        OR NOT EXISTS (SELECT 1 FROM delivery WHERE issue_id = i.id AND state = 'pending'))))";
+const LETTERS_IN_HAND: &str = "SELECT COUNT(*) FROM letter l JOIN newsletter n ON n.id = l.newsletter_id \
+    LEFT JOIN relay r ON r.id = n.relay_id WHERE l.state IN ('pending', 'claimed', 'inflight') AND (l.state <> 'pending' \
+    OR (l.next_at <= $1 AND (r.paused_until IS NULL OR r.paused_until <= $1)))";
 
-/// When the next delivery of any sending issue is due.
+/// Whether there is anything to do at this instant: a delivery or letter that is due and can go, a lease that is
+/// held, an issue that waits to be called finished.
 ///
 /// # Errors
 /// When the store cannot.
-pub async fn next_due(tx: &mut Tx) -> Result<Option<Millis>, sqlx::Error> {
-    let (at,): (Option<i64>,) = sql!(tx, fetch_one, NEXT_DUE)?;
-    Ok(at.map(Millis))
+pub async fn is_anything_in_hand(tx: &mut Tx) -> Result<bool, sqlx::Error> {
+    let now = tx.now.0;
+    let (issues,): (i64,) = sql!(tx, fetch_one, IN_HAND, now)?;
+    let (letters,): (i64,) = sql!(tx, fetch_one, LETTERS_IN_HAND, now)?;
+    Ok(issues + letters > 0)
 }

@@ -1,0 +1,167 @@
+//! Delivery: from rows that are pending to rows that say how it ended.
+//!
+//! One *line* a relay claims what is due and feeds its *workers*, one connection each; all of them write through one
+//! *writer*. Nothing here decides what an answer means (`delivery::step` does) or who may be mailed (the claim and
+//! the mark do, from the rows). Deliberately absent: a transaction that waits for the network.
+
+mod job;
+mod lane;
+mod line;
+pub(super) mod sheet;
+mod worker;
+mod writer;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use line::Line;
+use writer::Writer;
+
+pub use sheet::return_domain;
+
+use crate::store::delivery::claim;
+use crate::store::{issue, letter};
+use crate::values::clock::Millis;
+use crate::values::ids::RelayId;
+use crate::verbs::app::App;
+use crate::verbs::{instance, publish};
+
+/// How often the rows are asked which relays have work, where nobody rings.
+const TICK: Duration = Duration::from_millis(500);
+/// How often leases that ran out are looked for.
+const RECOVER_EVERY_MS: i64 = 15 * Millis::SECOND;
+/// How often `drain` looks whether all is done; a message takes about as long.
+const DRAIN_LOOK: Duration = Duration::from_millis(5);
+
+/// Sends what is due until the program is asked to stop; then nothing new is begun, what is on the wire ends (within
+/// thirty seconds), what was claimed is given back.
+///
+/// # Errors
+/// When the ledger cannot be read at the start.
+pub async fn run(app: App) -> anyhow::Result<()> {
+    let stop = app.stop.clone();
+    run_until(app, stop).await
+}
+
+/// Sends everything that is due at this moment and can go, and comes back: for tests and the command line.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn drain(app: &App) -> anyhow::Result<()> {
+    let stop = app.stop.child_token();
+    let engine = tokio::spawn(run_until(app.clone(), stop.clone()));
+    while !engine.is_finished() && instance::hold(app).await?.is_none() {
+        let mut tx = app.store.read().await?;
+        let busy = claim::is_anything_in_hand(&mut tx).await?;
+        drop(tx);
+        if !busy {
+            break;
+        }
+        tokio::time::sleep(DRAIN_LOOK).await;
+    }
+    stop.cancel();
+    engine.await?
+}
+
+async fn run_until(app: App, stop: CancellationToken) -> anyhow::Result<()> {
+    // On SQLite the folder's lock says that no other process serves it: whatever is claimed or in flight was left
+    // behind by one that died. On Postgres other nodes may hold leases; theirs run out by themselves.
+    let ended = if app.store.is_sqlite() { Millis(i64::MAX) } else { app.clock.now() };
+    recover(&app, ended).await?;
+    let (writer, writing) = Writer::start(app.clone());
+    let mut engine = Engine { app, writer, stop, lines: HashMap::new(), recovered_at: ended };
+    engine.watch().await;
+    engine.end().await;
+    writing.await?;
+    Ok(())
+}
+
+struct Engine {
+    app: App,
+    writer: Writer,
+    stop: CancellationToken,
+    lines: HashMap<Option<RelayId>, JoinHandle<()>>,
+    recovered_at: Millis,
+}
+
+impl Engine {
+    async fn watch(&mut self) {
+        while !self.stop.is_cancelled() {
+            if let Err(error) = self.look().await {
+                tracing::error!("the ledger cannot be read, sending waits: {error:#}");
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = self.app.wake.notified() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
+        }
+    }
+
+    /// Opens lines for relays that have work, pauses issues that have lost their relay, takes back lost leases.
+    async fn look(&mut self) -> anyhow::Result<()> {
+        if instance::hold(&self.app).await?.is_some() {
+            return Ok(());
+        }
+        let now = self.app.clock.now();
+        if now.since(self.recovered_at) >= RECOVER_EVERY_MS || self.recovered_at.0 == i64::MAX {
+            self.recovered_at = now;
+            recover(&self.app, now).await?;
+        }
+        for relay in self.wanted().await? {
+            let running = self.lines.get(&relay).is_some_and(|line| !line.is_finished());
+            if !running {
+                let line = Line::new(self.app.clone(), relay, self.writer.clone(), self.stop.clone());
+                self.lines.insert(relay, tokio::spawn(line.run()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn wanted(&self) -> anyhow::Result<Vec<Option<RelayId>>> {
+        if !self.app.outlet.needs_relay() {
+            return Ok(vec![None]);
+        }
+        let mut tx = self.app.store.read().await?;
+        let (busy, stranded) = (issue::busy_relays(&mut tx).await?, issue::stranded(&mut tx).await?);
+        drop(tx);
+        for issue in stranded {
+            publish::pause(&self.app, issue, "the newsletter has no relay: give it one, then resume").await?;
+        }
+        Ok(busy.into_iter().map(Some).collect())
+    }
+
+    /// Lines end by the stop; the writer ends when the last of them has let go of it.
+    async fn end(self) {
+        for (_, line) in self.lines {
+            // A line that panicked has nothing to end.
+            let _ = line.await;
+        }
+    }
+}
+
+async fn recover(app: &App, ended: Millis) -> anyhow::Result<()> {
+    let mut tx = app.store.write().await?;
+    let found = claim::recover(&mut tx, ended).await?;
+    letter::recover(&mut tx, ended).await?;
+    tx.commit().await?;
+    if found.released + found.in_doubt > 0 {
+        tracing::warn!(
+            "found {} claimed deliveries (pending again) and {} that may have been on the wire (in doubt, held)",
+            found.released,
+            found.in_doubt
+        );
+    }
+    Ok(())
+}
+
+/// A random number from 0 to 1.
+fn chance() -> f64 {
+    let mut bytes = [0_u8; 4];
+    // Without randomness, pauses are all shortest; nothing worse.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX)
+}

@@ -1,0 +1,80 @@
+//! What a connection is given to carry: one reader's copy of an issue, or one letter.
+
+use std::sync::Arc;
+
+use crate::delivery::step::{End, Tried};
+use crate::store::delivery::claim::Claimed;
+use crate::store::letter::LetterRow;
+use crate::values::clock::Millis;
+use crate::values::ids::{IssueId, LetterId, NewsletterId, SubscriberId};
+use crate::verbs::deliver::sheet::Sheet;
+
+/// A row of the ledger or a letter, and the epoch of the claim it is held under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    Copy { issue: IssueId, newsletter: NewsletterId, subscriber: SubscriberId, epoch: i64 },
+    Letter { id: LetterId, epoch: i64 },
+}
+
+/// Claimed work.
+pub(super) enum Job {
+    Copy { sheet: Arc<Sheet>, reader: Claimed, epoch: i64 },
+    Letter { letter: Box<LetterRow>, epoch: i64 },
+}
+
+/// A message and its envelope, ready for the wire.
+pub(super) struct Outgoing {
+    pub mail_from: String,
+    pub rcpt_to: String,
+    pub message: Vec<u8>,
+}
+
+impl Job {
+    pub(super) fn key(&self) -> Key {
+        match self {
+            Self::Copy { sheet, reader, epoch } => Key::Copy {
+                issue: sheet.issue,
+                newsletter: sheet.newsletter,
+                subscriber: reader.recipient.subscriber(),
+                epoch: *epoch,
+            },
+            Self::Letter { letter, epoch } => Key::Letter { id: letter.id, epoch: *epoch },
+        }
+    }
+
+    /// The message for the wire. Costs a signature: call it on a thread that may work.
+    ///
+    /// # Errors
+    /// Why it cannot be made.
+    pub(super) fn outgoing(&self) -> anyhow::Result<Outgoing> {
+        match self {
+            Self::Copy { sheet, reader, .. } => sheet.outgoing(&reader.recipient),
+            Self::Letter { letter, .. } => Ok(Outgoing {
+                mail_from: letter.return_path.clone(),
+                rcpt_to: letter.address.clone(),
+                message: letter.message.clone(),
+            }),
+        }
+    }
+
+    pub(super) fn tried(&self, now: Millis) -> Tried {
+        match self {
+            Self::Copy { reader, .. } => {
+                Tried { attempts: reader.attempts, first_at: reader.first_at.unwrap_or(now), now }
+            }
+            Self::Letter { letter, .. } => {
+                Tried { attempts: letter.attempts, first_at: Millis(letter.created_at), now }
+            }
+        }
+    }
+}
+
+/// Something for the ledger's one writer.
+pub(super) enum Order {
+    /// Bytes are about to leave; the answer says whether they may.
+    Mark { key: Key, answer: tokio::sync::oneshot::Sender<bool> },
+    /// A try ended.
+    Settle { key: Key, end: End },
+    /// Nothing left; the claim is given back.
+    Release { key: Key },
+}

@@ -1,0 +1,234 @@
+//! A relay's line: claims what is due, feeds its connections, and calls issues finished. One line a relay, so that a
+//! slow relay keeps nobody else waiting; its issues take turns, so that a long one keeps no short one waiting.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::job::Job;
+use super::lane::Lane;
+use super::sheet::Sheet;
+use super::worker::Worker;
+use super::writer::Writer;
+use crate::store::delivery::claim::{Claim, claim};
+use crate::store::event::About;
+use crate::store::issue::{self, Leaving};
+use crate::store::{delivery, event, letter, relay};
+use crate::values::clock::Millis;
+use crate::values::ids::{AttemptId, IssueId, RelayId};
+use crate::verbs::app::App;
+use crate::verbs::failpoint;
+use crate::verbs::outlet;
+
+/// A claim's lease. What is claimed waits for a connection; if they are so slow that the lease runs out, the mark
+/// fails and the row is claimed anew.
+const CLAIM_LEASE_MS: i64 = 10 * Millis::MINUTE;
+/// Claimed for each connection at once: enough that none waits for a claim, few enough that little waits in memory
+/// when an issue is paused.
+const CLAIMED_PER_CONNECTION: usize = 4;
+/// A claim of fewer rows costs as much as one of so many.
+const CLAIM_MIN: usize = 16;
+/// And one of more holds the writer too long.
+const CLAIM_MAX: usize = 512;
+/// Letters claimed at once; they go before any issue.
+const LETTERS_MAX: i64 = 32;
+/// With nothing due and nobody ringing, the rows are asked again after this long (other nodes, retries, holds).
+const TICK: Duration = Duration::from_millis(500);
+/// How long messages on the wire may take to end when the program stops.
+pub(super) const STOP_GRACE: Duration = Duration::from_secs(30);
+/// Prepared issues kept by one line.
+const SHEETS_MAX: usize = 8;
+
+pub(super) struct Line {
+    pub app: App,
+    /// `None`: the demo's catcher, which takes the mail of all newsletters.
+    pub relay: Option<RelayId>,
+    pub writer: Writer,
+    pub stop: CancellationToken,
+    sheets: HashMap<(IssueId, i64), Arc<Sheet>>,
+}
+
+impl Line {
+    pub(super) fn new(app: App, relay: Option<RelayId>, writer: Writer, stop: CancellationToken) -> Self {
+        Self { app, relay, writer, stop, sheets: HashMap::new() }
+    }
+
+    /// Works until told to stop. When the relay's settings change, its connections are made anew.
+    pub(super) async fn run(mut self) {
+        while !self.stop.is_cancelled() {
+            match self.open().await {
+                Ok(Some((lane, connections))) => self.feed(Arc::new(lane), connections).await,
+                Ok(None) => self.wait().await,
+                Err(error) => {
+                    tracing::error!("a relay's settings cannot be read, sending waits: {error:#}");
+                    self.wait().await;
+                }
+            }
+        }
+    }
+
+    async fn open(&self) -> anyhow::Result<Option<(Lane, usize)>> {
+        let Some(id) = self.relay else {
+            let target = outlet::target(&self.app, None);
+            return Ok(target.map(|target| (Lane::new(None, target, false), self.app.config.connections_max)));
+        };
+        let mut tx = self.app.store.read().await?;
+        let Some(row) = relay::by_id(&mut tx, id).await? else { return Ok(None) };
+        let connections = usize::try_from(row.connections_max).unwrap_or(1).max(1);
+        let target = outlet::target(&self.app, Some(&row));
+        Ok(target.map(|target| (Lane::new(Some(id), target, row.faults > 0), connections)))
+    }
+
+    async fn feed(&mut self, lane: Arc<Lane>, connections: usize) {
+        let (jobs, queue) = mpsc::channel(connections * 2);
+        let queue = Arc::new(Mutex::new(queue));
+        let mut workers = JoinSet::new();
+        for _ in 0..connections {
+            let (app, writer, stop) = (self.app.clone(), self.writer.clone(), self.stop.clone());
+            let (lane, jobs) = (Arc::clone(&lane), Arc::clone(&queue));
+            workers.spawn(Worker { app, lane, jobs, writer, stop, connection: None }.run());
+        }
+        let settings = self.settings().await;
+        while !self.stop.is_cancelled() {
+            match self.round(&jobs, connections).await {
+                Ok(0) => {
+                    self.wait().await;
+                    if self.settings().await != settings {
+                        break;
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!("nothing can be claimed, sending waits: {error:#}");
+                    self.wait().await;
+                }
+            }
+        }
+        drop(jobs);
+        drop(queue);
+        let ending = async { while workers.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_GRACE, ending).await.is_err() {
+            tracing::warn!("some messages did not end in time; the ledger holds them as in doubt");
+            workers.shutdown().await;
+        }
+    }
+
+    /// What, when it changes, makes the connections obsolete.
+    async fn settings(&self) -> Option<(String, i64)> {
+        let mut tx = self.app.store.read().await.ok()?;
+        let row = relay::by_id(&mut tx, self.relay?).await.ok()??;
+        Some((format!("{:?} {:?} {:?}", row.url(), row.username, row.password), row.connections_max))
+    }
+
+    async fn wait(&self) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.app.wake.notified() => {}
+            () = tokio::time::sleep(TICK) => {}
+        }
+    }
+
+    /// One turn: letters, then a claim for each issue. Gives how many jobs it handed out.
+    async fn round(&mut self, jobs: &mpsc::Sender<Job>, connections: usize) -> anyhow::Result<usize> {
+        if self.rests().await? {
+            return Ok(0);
+        }
+        let mut handed = self.letters(jobs).await?;
+        let mut tx = self.app.store.read().await?;
+        let leaving = issue::leaving(&mut tx, self.relay).await?;
+        drop(tx);
+        for issue in leaving {
+            handed += self.copies(jobs, &issue, connections).await?;
+        }
+        Ok(handed)
+    }
+
+    async fn rests(&self) -> anyhow::Result<bool> {
+        let Some(id) = self.relay else { return Ok(false) };
+        let mut tx = self.app.store.read().await?;
+        let row = relay::by_id(&mut tx, id).await?;
+        Ok(row.is_none_or(|row| row.is_paused(tx.now)))
+    }
+
+    async fn letters(&self, jobs: &mpsc::Sender<Job>) -> anyhow::Result<usize> {
+        let mut tx = self.app.store.read().await?;
+        if !letter::any_due(&mut tx, self.relay).await? {
+            return Ok(0);
+        }
+        drop(tx);
+        let mut tx = self.app.store.write().await?;
+        let (epoch, lease) = (AttemptId::new(tx.now).0, tx.now.plus(CLAIM_LEASE_MS));
+        let claimed = letter::claim(&mut tx, self.relay, epoch, lease, LETTERS_MAX).await?;
+        tx.commit().await?;
+        let many = claimed.len();
+        for letter in claimed {
+            self.hand_out(jobs, Job::Letter { letter: Box::new(letter), epoch }).await;
+        }
+        Ok(many)
+    }
+
+    async fn copies(&mut self, jobs: &mpsc::Sender<Job>, issue: &Leaving, connections: usize) -> anyhow::Result<usize> {
+        let mut tx = self.app.store.read().await?;
+        if !delivery::claim::any_due(&mut tx, issue.id).await? {
+            let unfinished = issue::is_unfinished(&mut tx, issue.id).await?;
+            drop(tx);
+            if !unfinished {
+                self.finish(issue).await?;
+            }
+            return Ok(0);
+        }
+        drop(tx);
+        let sheet = self.sheet(issue).await?;
+        let limit = (connections * CLAIMED_PER_CONNECTION).clamp(CLAIM_MIN, CLAIM_MAX);
+        let mut tx = self.app.store.write().await?;
+        let (epoch, lease_until) = (AttemptId::new(tx.now).0, tx.now.plus(CLAIM_LEASE_MS));
+        let (id, newsletter) = (issue.id, issue.newsletter_id);
+        let wanted = Claim { issue: id, newsletter, epoch, lease_until, limit: i64::try_from(limit).unwrap_or(1) };
+        let (claimed, skipped) = claim(&mut tx, wanted).await?;
+        tx.commit().await?;
+        failpoint::pass("claimed");
+        let handed = claimed.len() + skipped;
+        for reader in claimed {
+            self.hand_out(jobs, Job::Copy { sheet: Arc::clone(&sheet), reader, epoch }).await;
+        }
+        Ok(handed)
+    }
+
+    async fn hand_out(&self, jobs: &mpsc::Sender<Job>, job: Job) {
+        if let Err(lost) = jobs.send(job).await {
+            self.writer.release(lost.0.key()).await;
+        }
+    }
+
+    async fn sheet(&mut self, issue: &Leaving) -> anyhow::Result<Arc<Sheet>> {
+        let key = (issue.id, issue.published_at);
+        if let Some(sheet) = self.sheets.get(&key) {
+            return Ok(Arc::clone(sheet));
+        }
+        if self.sheets.len() >= SHEETS_MAX {
+            self.sheets.clear();
+        }
+        let sheet = Arc::new(Sheet::of(&self.app, issue).await?);
+        self.sheets.insert(key, Arc::clone(&sheet));
+        Ok(sheet)
+    }
+
+    async fn finish(&mut self, issue: &Leaving) -> anyhow::Result<()> {
+        let mut tx = self.app.store.write().await?;
+        if !issue::finish(&mut tx, issue.id).await? {
+            return Ok(());
+        }
+        let counts = delivery::counts(&mut tx, issue.id).await?;
+        let about = About { newsletter: Some(issue.newsletter_id), issue: Some(issue.id), ..About::default() };
+        event::insert(&mut tx, "issue.sent", about, &json!(counts)).await?;
+        tx.commit().await?;
+        self.sheets.retain(|(id, _), _| *id != issue.id);
+        let _ = self.app.changed.send(issue.id);
+        Ok(())
+    }
+}

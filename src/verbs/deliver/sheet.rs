@@ -1,0 +1,122 @@
+//! An issue ready to be written out for any of its readers: frozen rendering, newsletter, keys. Made once an issue.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::job::Outgoing;
+use crate::audience::recipient::Recipient;
+use crate::issue::compose::{Personal, Signing, compose_signed};
+use crate::issue::dkim::Signer;
+use crate::issue::envelope;
+use crate::issue::message::{Prepared, Sending, prepare};
+use crate::issue::rendered::{Reader, Rendered};
+use crate::store::issue::Leaving;
+use crate::store::newsletter::{self, Newsletter};
+use crate::store::rendering;
+use crate::values::clock::Millis;
+use crate::values::ids::{IssueId, NewsletterId, SubscriberId};
+use crate::values::token::{Keyring, Purpose};
+use crate::verbs::app::App;
+use crate::verbs::signing;
+
+/// Everything that a reader's message needs and that is the same for all.
+pub(in crate::verbs) struct Sheet {
+    pub issue: IssueId,
+    pub newsletter: NewsletterId,
+    prepared: Prepared,
+    signer: Arc<Signer>,
+    keys: Keyring,
+    public_url: String,
+    sender_domain: String,
+    return_domain: String,
+}
+
+impl Sheet {
+    /// The sheet of a published issue.
+    ///
+    /// # Errors
+    /// When the store cannot, nothing was frozen, or the newsletter's own addresses cannot stand in a header.
+    pub(super) async fn of(app: &App, leaving: &Leaving) -> anyhow::Result<Self> {
+        let mut tx = app.store.read().await?;
+        let frozen = rendering::by_issue(&mut tx, leaving.id).await?.context("the issue has no frozen rendering")?;
+        let row = newsletter::by_id(&mut tx, leaving.newsletter_id).await?.context("the newsletter is gone")?;
+        drop(tx);
+        Self::new(app, &row, leaving.id, &frozen.rendered, frozen.message_at, "").await
+    }
+
+    /// The sheet of a rendering, with something before its subject ("[Test] ").
+    ///
+    /// # Errors
+    /// As [`Sheet::of`].
+    pub(in crate::verbs) async fn new(
+        app: &App,
+        row: &Newsletter,
+        issue: IssueId,
+        rendered: &Rendered,
+        at: Millis,
+        subject_prefix: &str,
+    ) -> anyhow::Result<Self> {
+        let sender_domain = row.sender_domain().to_owned();
+        let signer = Arc::new(signing::signer(app, &sender_domain).await?);
+        let sending = Sending { issue, at, subject_prefix, signed: true };
+        let prepared = prepare(rendered, &row.masthead(&app.config.public_url), sending)?;
+        Ok(Self {
+            issue,
+            newsletter: row.id,
+            prepared,
+            signer,
+            keys: app.keys.clone(),
+            public_url: app.config.public_url.clone(),
+            return_domain: return_domain(app, &sender_domain),
+            sender_domain,
+        })
+    }
+
+    /// A recipient's whole message, signed, with its envelope.
+    ///
+    /// # Errors
+    /// When the reader's address cannot stand in a header.
+    pub(super) fn outgoing(&self, recipient: &Recipient) -> anyhow::Result<Outgoing> {
+        self.write(recipient.subscriber(), recipient.name(), recipient.address())
+    }
+
+    /// The same for an address that is nobody's subscription: a test mail, whose links lead to nobody's data.
+    ///
+    /// # Errors
+    /// As [`Sheet::outgoing`].
+    pub(in crate::verbs) fn write(
+        &self,
+        subscriber: SubscriberId,
+        name: &str,
+        address: &str,
+    ) -> anyhow::Result<Outgoing> {
+        let token = self.keys.seal(Purpose::Reader, [self.newsletter.0, subscriber.0, self.issue.0]);
+        let link = |page: &str| format!("{}/r/{token}/{page}", self.public_url);
+        let reader = Reader {
+            name: name.to_owned(),
+            email: address.to_owned(),
+            web_copy: link("web"),
+            unsubscribe: link("unsubscribe"),
+            preferences: link("preferences"),
+            pause: link("pause"),
+        };
+        let message_id = envelope::message_id(&self.keys, self.issue, subscriber, &self.sender_domain);
+        let leave_address = envelope::leave_address(&token, &self.return_domain);
+        let personal = Personal { reader: &reader, message_id: &message_id, leave_address: &leave_address };
+        let mut message = Vec::new();
+        compose_signed(&self.prepared, personal, &Signing::of(&self.signer, &self.prepared), &mut message)?;
+        let mail_from = envelope::return_path(&self.keys, self.issue, subscriber, &self.return_domain);
+        Ok(Outgoing { mail_from, rcpt_to: address.to_owned(), message })
+    }
+}
+
+/// Where bounces come back to: as configured, or `bounce.` and the sender's domain.
+#[must_use]
+pub fn return_domain(app: &App, sender_domain: &str) -> String {
+    if app.config.return_domain.is_empty() {
+        format!("bounce.{sender_domain}")
+    } else {
+        app.config.return_domain.clone()
+    }
+}
