@@ -5,3 +5,5 @@ mod media;
 mod parse;
 mod postbox;
 mod wire;
+mod app;
+mod deliver;
