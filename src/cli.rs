@@ -1,6 +1,7 @@
 //! The command line: the same verbs as the web. Every command parses, calls one verb and prints.
 
 pub mod admin;
+pub mod bench;
 pub mod config;
 pub mod docs;
 pub mod duration;
@@ -68,6 +69,9 @@ pub enum Command {
     /// Bring the database up to date
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
+    /// Measure this machine: nothing leaves it, nothing is kept
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write those of all commands into a folder
@@ -108,6 +112,7 @@ async fn run_async(global: Global, command: Command) -> anyhow::Result<()> {
         Command::Newsletter(command) => newsletter::run(&global, command).await,
         Command::Admin(command) => admin::run(&global, command).await,
         Command::Migrate(command) => migrate::run(&global, &command).await,
+        Command::Bench(command) => bench::run(&command).await,
         Command::Completions { .. } | Command::Man { .. } | Command::Config(_) => Ok(()),
     }
 }

@@ -531,3 +531,17 @@ async fn a_relay_that_is_not_there_is_ours() {
     }
     panic!("a closed port was connected to");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bench_sends_what_it_says_and_stops_at_a_refusal() {
+    let args = |to| broadsheet::cli::bench::wire::WireArgs { messages: 21, size: 1_000, connections: 2, to };
+    let postbox = Postbox::start(Script::new()).await;
+    let done = broadsheet::cli::bench::wire::run(&args(Some(format!("127.0.0.1:{}", postbox.port())))).await;
+    assert!(done.is_ok(), "{done:?}");
+    let ours = postbox.mails().into_iter().filter(|mail| mail.bytes.starts_with(b"From: <bench@sender.example>\r\n"));
+    assert!(ours.filter(|mail| mail.bytes.len() == 1_000).count() >= 3 * 21);
+
+    let postbox = Postbox::start(Script::new().on(".", Act::say("554 5.7.1 No"))).await;
+    let done = broadsheet::cli::bench::wire::run(&args(Some(format!("127.0.0.1:{}", postbox.port())))).await;
+    assert!(done.is_err_and(|error| error.to_string().contains("not taken")));
+}

@@ -30,9 +30,9 @@ impl Socket {
         }
     }
 
-    /// Acknowledge at once what arrives next. A relay answers a group of commands in several small writes; its Nagle
-    /// holds the second back until we acknowledge the first, and ours would be delayed by 40 ms because we have
-    /// nothing to say. The kernel forgets the setting, so it is made before every read.
+    /// Acknowledges at once. A relay answers a group of commands in several small writes; its Nagle holds the second
+    /// back until we acknowledge the first, and ours would be delayed by 40 ms because we have nothing to say. The
+    /// kernel forgets the setting, so it is made anew whenever something came and more must.
     #[cfg(target_os = "linux")]
     fn acknowledge_quickly(&self) {
         // It is about speed only: a kernel that refuses still sends the mail.
@@ -79,6 +79,8 @@ impl AsyncWrite for Socket {
 pub(super) struct Wire {
     pub(super) socket: Socket,
     read: Vec<u8>,
+    /// Something was read since the last write: its acknowledgement may be waiting for something to ride on.
+    unacknowledged: bool,
 }
 
 /// One reply with its lines, as EHLO needs them.
@@ -96,7 +98,7 @@ pub(super) struct Unwritten {
 
 impl Wire {
     pub(super) fn new(socket: Socket) -> Self {
-        Self { socket, read: Vec::new() }
+        Self { socket, read: Vec::new(), unacknowledged: false }
     }
 
     /// Whether the server has said something that nobody asked for.
@@ -114,6 +116,7 @@ impl Wire {
 
     /// Writes a group of commands in one go.
     pub(super) async fn write(&mut self, stage: Stage, bytes: &[u8], within: Duration) -> Result<(), Answer> {
+        self.unacknowledged = false;
         let writing = async {
             self.socket.write_all(bytes).await?;
             self.socket.flush().await
@@ -128,6 +131,7 @@ impl Wire {
     /// Writes message text and final dot; `within` bounds every step that makes no progress, not the whole. Tells
     /// apart whether the dot can have left: neither TCP nor a TLS record passes on a byte that it was not given.
     pub(super) async fn write_message(&mut self, bytes: &[u8], within: Duration) -> Result<(), Unwritten> {
+        self.unacknowledged = false;
         let mut rest = bytes;
         while !rest.is_empty() {
             let written = match timeout(within, self.socket.write(rest)).await {
@@ -160,7 +164,10 @@ impl Wire {
                 Parsed::Garbage(why) => return Err(broken(why)),
                 Parsed::More => {}
             }
-            self.socket.acknowledge_quickly();
+            if self.unacknowledged {
+                self.socket.acknowledge_quickly();
+            }
+            self.unacknowledged = true;
             self.read.reserve(READ_BYTES);
             match timeout_at(deadline, self.socket.read_buf(&mut self.read)).await {
                 Ok(Ok(0)) => return Err(broken("the server closed the connection".into())),
