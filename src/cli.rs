@@ -7,6 +7,7 @@ pub mod docs;
 pub mod duration;
 pub mod exit;
 pub mod issue;
+pub mod log;
 pub mod migrate;
 pub mod newsletter;
 pub mod print;
@@ -93,6 +94,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     let global = cli.global;
+    log::start(if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" });
     match cli.command {
         Command::Completions { shell } => docs::completions(&mut Cli::command(), shell),
         Command::Man { out } => docs::man(Cli::command(), out.as_deref()),

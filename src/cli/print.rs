@@ -47,6 +47,9 @@ pub fn table(heads: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> any
     for row in rows {
         table.add_row(row);
     }
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
     line(&table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"))
 }
 

@@ -40,6 +40,8 @@ const ACCENT_DEFAULT: &str = "#A5301F";
 const ACCENT_DARK_DEFAULT: &str = "#F2937C";
 /// A label of a host name (RFC 1035 §2.3.4), which `List-Id` needs it to be.
 const SLUG_LETTERS_MAX: usize = 63;
+/// In place of a sender that could not be read, so that the rest is checked all the same.
+const STAND_IN: &str = "nobody@sender.invalid";
 /// RFC 2919 §2.
 const LIST_ID_LETTERS_MAX: usize = 255;
 /// First parts of our own addresses; a newsletter of that name would hide them or be hidden.
@@ -74,8 +76,7 @@ const SLUGS_TAKEN: [&str; 22] = [
 /// [`Problem::Invalid`] with everything that is wrong with `wanted`; then nothing was made.
 pub async fn create(app: &App, wanted: Wanted) -> anyhow::Result<Newsletter> {
     let mut tx = app.store.write().await?;
-    let mut new = assemble(&wanted, &tx)?;
-    let mut wrong = problems(&new);
+    let (mut new, mut wrong) = assemble(&wanted, &tx);
     wrong.extend(wanted.relay.as_ref().and_then(|relay| relay_problem(&app.config, relay)));
     refuse_if(&wrong, "the newsletter was not made")?;
     if let Some(url) = &wanted.relay {
@@ -155,25 +156,31 @@ fn slug_taken(slug: &str) -> Problem {
 fn refuse_if(wrong: &[String], consequence: &str) -> Result<(), Problem> {
     match wrong {
         [] => Ok(()),
-        some => Err(Problem::Invalid(format!("{}; {consequence}", some.join("\n")))),
+        [one] => Err(Problem::Invalid(format!("{one}; {consequence}"))),
+        some => {
+            Err(Problem::Invalid(format!("{} things are wrong; {consequence}\n  {}", some.len(), some.join("\n  "))))
+        }
     }
 }
 
-/// The row that `wanted` makes, with defaults filled in, and nothing of it checked that [`problems`] checks.
-fn assemble(wanted: &Wanted, tx: &Tx) -> Result<Newsletter, Problem> {
+/// The row that `wanted` makes, with defaults filled in, and everything that is wrong with it.
+fn assemble(wanted: &Wanted, tx: &Tx) -> (Newsletter, Vec<String>) {
+    let mut wrong = Vec::new();
     let or = |value: &str, default: &str| if value.trim().is_empty() { default } else { value.trim() }.to_owned();
-    let sender = Sender::parse(&wanted.from).map_err(Problem::Invalid)?;
+    let sender = Sender::parse(&wanted.from).map_err(|why| wrong.push(why)).ok();
+    let (from_name, from_address) =
+        sender.map(|sender| (sender.name, sender.address.as_str().to_owned())).unwrap_or_default();
+    let domain = from_address.rsplit_once('@').map_or("", |(_, domain)| domain);
     let slug = or(&wanted.slug, &slug_of(&wanted.name));
-    let slot = Some(wanted.slot.trim()).filter(|slot| !slot.is_empty());
-    let slot = slot.map(str::parse::<Schedule>).transpose().map_err(|why| Problem::Invalid(why.to_string()))?;
-    let zone = zone::find(&or(&wanted.zone, "UTC")).map_err(|why| Problem::Invalid(why.to_string()))?;
+    let slot = Some(wanted.slot.trim()).filter(|slot| !slot.is_empty()).map(str::parse::<Schedule>);
+    let slot = slot.and_then(|slot| slot.map_err(|why| wrong.push(why.to_string())).ok());
+    let zone = or(&wanted.zone, "UTC");
     let accent = or(&wanted.accent, ACCENT_DEFAULT);
-    Ok(Newsletter {
+    let new = Newsletter {
         id: NewsletterId::new(tx.now),
-        list_id: or(&wanted.list_id, &format!("{slug}.list-id.{}", sender.address.domain())),
+        list_id: or(&wanted.list_id, &format!("{slug}.list-id.{domain}")),
         consent_text: or(&wanted.consent_text, &consent_text(wanted.name.trim(), slot.as_ref())),
-        from_name: or(&sender.name, wanted.name.trim()),
-        from_address: sender.address.as_str().to_owned(),
+        from_name: or(&from_name, wanted.name.trim()),
         accent_dark: or(&wanted.accent_dark, &dark_accent(&accent)),
         accent,
         slug,
@@ -182,14 +189,23 @@ fn assemble(wanted: &Wanted, tx: &Tx) -> Result<Newsletter, Problem> {
         reply_to: Some(wanted.reply_to.trim().to_owned()).filter(|address| !address.is_empty()),
         postal_address: wanted.postal_address.trim().to_owned(),
         language: or(&wanted.language, "en"),
-        zone: zone::name_of(&zone).to_owned(),
+        zone: zone::find(&zone).map(|zone| zone::name_of(&zone).to_owned()).unwrap_or(zone),
         logo: None,
         slot_set_at: slot.as_ref().map(|_| tx.now.0),
         slot: slot.map(|slot| slot.to_string()),
         max_lateness_ms: slots::LATENESS_MAX_DEFAULT_MILLIS,
         relay_id: None,
         created_at: tx.now.0,
-    })
+        from_address,
+    };
+    // What is said of the sender once is not said again of the address and the list id that follow from it.
+    let known = if new.from_address.is_empty() {
+        Newsletter { from_address: STAND_IN.into(), list_id: "x.y".into(), ..new.clone() }
+    } else {
+        new.clone()
+    };
+    wrong.extend(problems(&known));
+    (new, wrong)
 }
 
 /// The sentence a reader agrees to: what comes, how often, and how to stop it.
