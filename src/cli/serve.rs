@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Global, print};
-use crate::config::folder;
+use crate::config::{Loaded, Origin, folder};
 use crate::values::clock::Clock;
 use crate::verbs::app::App;
 use crate::verbs::{accounts, start};
@@ -24,10 +24,14 @@ pub struct ServeArgs {
 pub async fn run(global: &Global, args: ServeArgs) -> anyhow::Result<()> {
     let flags = [("listen", args.listen), ("public_url", args.public_url)];
     let flags = flags.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))).collect();
-    let config = global.load(flags)?.config;
+    let Loaded { mut config, origins, .. } = global.load(flags)?;
     folder::make(&config.data)?;
     let _lock = folder::lock(&config.data)?;
     let listener = start::listen(&config).await?;
+    if origins.get("public_url") == Some(&Origin::Default) {
+        // With port 0 the system chose one.
+        config.public_url = format!("http://{}", listener.local_addr()?);
+    }
     let app = start::open(config, Clock::System).await?;
     welcome(&app, listener.local_addr()?).await?;
     start::serve(app.clone(), web::serve(app, listener)).await

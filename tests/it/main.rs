@@ -1,6 +1,8 @@
 //! Stories from outside: real servers on ports of the system's choosing, real databases, mail read at the other end.
+
 mod catcher;
 mod catching;
+mod cli;
 mod media;
 mod parse;
 mod postbox;
