@@ -8,6 +8,7 @@ pub mod assets;
 pub mod catcher;
 pub mod desk;
 pub mod error;
+pub mod public;
 pub mod visitor;
 
 use std::net::SocketAddr;
@@ -47,9 +48,10 @@ pub fn router(app: App) -> Router {
         .merge(catcher)
         .nest("/desk", desk::router(&app))
         .merge(assets::router())
+        .merge(public::router())
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .fallback(|| async { error::WebError::NotFound })
+        .fallback(public::lost)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(cross_site)
         .layer(CatchPanicLayer::custom(|_| {

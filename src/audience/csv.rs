@@ -91,7 +91,7 @@ pub fn open<'a>(file: impl Read + Send + 'a) -> Result<Rows<'a>, BadFile> {
         }
     };
     let delimiter = fields::delimiter_of(&first);
-    let head = fields::split(&first, delimiter).unwrap_or_default();
+    let head = fields::split(&first, delimiter).unwrap_or_default().texts;
     if head.len() > COLUMNS_MAX {
         return Err(BadFile::TooWide(head.len()));
     }
@@ -152,8 +152,12 @@ impl Rows<'_> {
                 return Ok(Err(BadRow::Nul));
             }
             if let Some(cells) = fields::split(&row, self.delimiter) {
-                let wide = cells.len() > COLUMNS_MAX;
-                return Ok(if wide { Err(BadRow::TooWide) } else { Ok(cells) });
+                if !more.is_empty() && self.is_not_meant(&cells) {
+                    self.take_back(more);
+                    return Ok(Err(BadRow::UnclosedQuote));
+                }
+                let wide = cells.texts.len() > COLUMNS_MAX;
+                return Ok(if wide { Err(BadRow::TooWide) } else { Ok(cells.texts) });
             }
             let next = if more.len() < ROW_LINES_MAX && row.len() < ROW_BYTES_MAX { self.take()? } else { None };
             let Some((line, Ok(bytes))) = next else {
@@ -164,6 +168,12 @@ impl Rows<'_> {
             row.extend_from_slice(&bytes);
             more.push((line, bytes));
         }
+    }
+
+    /// A row over several lines whose mark was closed by the opening one of another row: letters stand where the
+    /// delimiter should, or the address runs over a line.
+    fn is_not_meant(&self, cells: &fields::Cells) -> bool {
+        cells.ragged || cells.texts.get(self.columns.address).is_some_and(|cell| cell.contains(&b'\n'))
     }
 
     fn take_back(&mut self, lines: Vec<(usize, Vec<u8>)>) {

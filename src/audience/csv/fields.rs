@@ -18,21 +18,29 @@ pub(super) fn delimiter_of(line: &[u8]) -> u8 {
 }
 
 /// The cells of a row; `None` if it ends inside quotation marks.
-pub(super) fn split(row: &[u8], delimiter: u8) -> Option<Vec<Vec<u8>>> {
-    let mut cells = Vec::new();
+pub(super) fn split(row: &[u8], delimiter: u8) -> Option<Cells> {
+    let mut cells = Cells::default();
     let mut rest = row;
     loop {
         let blanks = rest.iter().take_while(|byte| **byte == b' ').count();
         let (cell, after) = match rest.get(blanks) {
-            Some(b'"') => quoted_cell(&rest[blanks + 1..], delimiter)?,
+            Some(b'"') => quoted_cell(&rest[blanks + 1..], delimiter, &mut cells.ragged)?,
             _ => plain_cell(rest, delimiter),
         };
-        cells.push(cell);
+        cells.texts.push(cell);
         match after {
             Some(after) => rest = after,
             None => return Some(cells),
         }
     }
+}
+
+/// The cells of a row.
+#[derive(Debug, Default)]
+pub(super) struct Cells {
+    pub(super) texts: Vec<Vec<u8>>,
+    /// Letters stand between a closing quotation mark and its delimiter.
+    pub(super) ragged: bool,
 }
 
 /// A cell and what stands after its delimiter; `None` for the last of the row.
@@ -45,7 +53,7 @@ fn plain_cell(rest: &[u8], delimiter: u8) -> Cell<'_> {
     }
 }
 
-fn quoted_cell(rest: &[u8], delimiter: u8) -> Option<Cell<'_>> {
+fn quoted_cell<'a>(rest: &'a [u8], delimiter: u8, ragged: &mut bool) -> Option<Cell<'a>> {
     let mut cell = Vec::new();
     let mut at = 0;
     loop {
@@ -58,6 +66,7 @@ fn quoted_cell(rest: &[u8], delimiter: u8) -> Option<Cell<'_>> {
         }
         // What stands between the closing mark and the delimiter belongs to the cell, as spreadsheets read it.
         let (tail, after) = plain_cell(&rest[mark + 1..], delimiter);
+        *ragged |= !tail.trim_ascii().is_empty();
         cell.extend_from_slice(tail.trim_ascii_end());
         return Some((cell, after));
     }

@@ -82,7 +82,7 @@ fn a_bad_line_costs_itself_only() {
         "9 (this line is longer than 64 kB)",
         "10 (this line has a NUL byte in it)",
         "11 (this line has more than 200 columns)",
-        &format!("12 ({})", BadAddress::Named),
+        &format!("12 ({}) F", BadAddress::Named),
         "13 g@x.org =1+1",
     ];
     assert_eq!(told(file.as_bytes()), expected);
