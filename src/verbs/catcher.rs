@@ -242,7 +242,7 @@ pub enum Which {
 }
 
 impl Which {
-    async fn ids(self, tx: &mut Tx) -> Result<Vec<CaughtId>, sqlx::Error> {
+    async fn ids(self, tx: &mut Tx) -> anyhow::Result<Vec<CaughtId>> {
         let query = match self {
             Self::These(ids) => return Ok(ids),
             Self::Found(search) => Query::parse(&search),

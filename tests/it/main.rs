@@ -4,6 +4,7 @@ mod catcher;
 mod catching;
 mod cli;
 mod media;
+mod house;
 mod parse;
 mod postbox;
 mod wire;

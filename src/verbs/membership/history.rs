@@ -105,7 +105,7 @@ pub async fn history(app: &App, id: SubscriberId) -> anyhow::Result<Option<Histo
 struct Subjects(BTreeMap<IssueId, Option<String>>);
 
 impl Subjects {
-    async fn of(&mut self, tx: &mut Tx, id: Option<IssueId>) -> Result<Option<String>, sqlx::Error> {
+    async fn of(&mut self, tx: &mut Tx, id: Option<IssueId>) -> anyhow::Result<Option<String>> {
         let Some(id) = id else { return Ok(None) };
         if let Some(subject) = self.0.get(&id) {
             return Ok(subject.clone());
@@ -143,7 +143,7 @@ fn of_delivery(issue: Option<String>, row: DeliveryRow) -> Entry {
     }
 }
 
-async fn of_attempts(tx: &mut Tx, row: &DeliveryRow, issue: Option<&str>) -> Result<Vec<Entry>, sqlx::Error> {
+async fn of_attempts(tx: &mut Tx, row: &DeliveryRow, issue: Option<&str>) -> anyhow::Result<Vec<Entry>> {
     let tries = delivery::attempts(tx, row.issue_id, row.subscriber_id).await?;
     let entry = |attempt: delivery::AttemptRow| Entry {
         at: attempt.at,

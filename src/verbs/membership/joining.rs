@@ -100,7 +100,7 @@ fn is_robot(app: &App, form: &SignUp) -> bool {
 }
 
 /// Whether network and newsletter are within their limits. Says nothing about the address.
-async fn few_enough(app: &App, tx: &mut Tx, form: &SignUp) -> Result<bool, sqlx::Error> {
+async fn few_enough(app: &App, tx: &mut Tx, form: &SignUp) -> anyhow::Result<bool> {
     let network = app.keys.fingerprint(&format!("sign-ups from {}", network_of(form.ip)));
     let newsletter = app.keys.fingerprint(&format!("sign-ups of {}", form.newsletter.id));
     let from_network = allowance::count(tx, &network, Millis::HOUR).await?;
@@ -112,7 +112,7 @@ async fn few_enough(app: &App, tx: &mut Tx, form: &SignUp) -> Result<bool, sqlx:
 }
 
 /// Whether this mailbox may get another confirmation now.
-async fn may_write(app: &App, tx: &mut Tx, form: &SignUp) -> Result<bool, sqlx::Error> {
+async fn may_write(app: &App, tx: &mut Tx, form: &SignUp) -> anyhow::Result<bool> {
     let mailbox = form.address.base_key();
     let gap = app.keys.fingerprint(&format!("letters of {} to {mailbox}", form.newsletter.id));
     let day = app.keys.fingerprint(&format!("letters to {mailbox}"));
@@ -190,7 +190,7 @@ pub async fn confirming(app: &App, token: &str) -> anyhow::Result<Result<Confirm
     Ok(Ok(standing(&mut tx, seat, Millis(expires)).await?))
 }
 
-async fn standing(tx: &mut Tx, seat: Seat, expires: Millis) -> Result<Confirmed, sqlx::Error> {
+async fn standing(tx: &mut Tx, seat: Seat, expires: Millis) -> anyhow::Result<Confirmed> {
     let status = seat.subscription.as_ref().map(|row| row.status);
     let suppressed = match &seat.subscriber {
         Some(subscriber) => suppression::by_key(tx, &subscriber.address_key).await?.is_some(),

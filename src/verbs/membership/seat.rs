@@ -42,7 +42,7 @@ pub(super) fn open(app: &App, purpose: Purpose, token: &str) -> Result<Payload, 
     app.keys.open(purpose, token.strip_suffix(GLUED).unwrap_or(token))
 }
 
-pub(super) async fn look_up(tx: &mut Tx, [newsletter, subscriber, issue]: Payload) -> Result<Seat, sqlx::Error> {
+pub(super) async fn look_up(tx: &mut Tx, [newsletter, subscriber, issue]: Payload) -> anyhow::Result<Seat> {
     let (newsletter_id, subscriber_id) = (NewsletterId(newsletter), SubscriberId(subscriber));
     let issue_id = match issue {
         0 => None,
