@@ -1,6 +1,7 @@
 //! The desk: where editors write, check, schedule and watch. One handler a thing; views hold words ready to print.
 
 mod account;
+mod beginning;
 mod chart;
 mod door;
 mod frame;
@@ -14,6 +15,7 @@ mod room;
 mod said;
 mod sending;
 mod session;
+mod settings;
 mod state;
 mod words;
 
@@ -33,7 +35,13 @@ pub(super) fn router(_app: &App) -> Router<App> {
     let policy = HeaderValue::from_static(CSP);
     Router::new()
         .route("/", get(home::enter))
+        .route("/new", get(beginning::show).post(beginning::make))
         .route("/n/{slug}", get(home::show))
+        .route("/n/{slug}/settings", get(settings::show))
+        .route("/n/{slug}/settings/identity", post(settings::identity))
+        .route("/n/{slug}/settings/look", post(settings::look))
+        .route("/n/{slug}/settings/slot", post(settings::slot))
+        .route("/n/{slug}/settings/relay", post(settings::relay))
         .route("/n/{slug}/issues", get(issues::show))
         .route("/n/{slug}/readers", get(readers::show))
         .route("/n/{slug}/readers.csv", get(readers::export))

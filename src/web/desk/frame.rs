@@ -106,7 +106,7 @@ impl Frame {
 }
 
 fn wire(running: desk::Running, counts: Counts) -> Wire {
-    let done = counts.audience - counts.unfinished();
+    let done = counts.sent;
     Wire {
         href: format!("/desk/issue/{}/sending", running.id),
         word: if running.state == "paused" { "Paused" } else { "Sending" },

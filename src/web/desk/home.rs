@@ -195,7 +195,7 @@ fn on_wire(issue: &IssueRow, counts: &Counts) -> OnWire {
         what: format!("{}: {}", super::state::issue_name(issue), super::state::subject(issue)),
         sent: number(counts.sent),
         of: number(counts.audience),
-        done: counts.audience - counts.unfinished(),
+        done: counts.sent,
         all: counts.audience.max(1),
         note: format!("{} failed, {} in doubt.", number(counts.failed), number(counts.in_doubt)),
     }

@@ -63,6 +63,8 @@ struct CancelPage {
 /// Everything that moves.
 pub(super) struct Live {
     at: String,
+    issues: String,
+    name: String,
     title: String,
     state: Ink,
     since: String,
@@ -199,6 +201,8 @@ fn view(
     let can_go_on = matches!(progress.state, IssueState::Sending | IssueState::Paused);
     Live {
         at: edition.at(""),
+        issues: format!("/desk/n/{}/issues", edition.paper.slug),
+        name: name.clone(),
         title: title(&name, progress, held, now),
         state: Ink::of_issue(&issue, counts, zone, now),
         since: format!("published {} {} ({})", since.full, since.place, since.offset),
@@ -229,7 +233,7 @@ fn view(
 }
 
 fn title(name: &str, progress: &Progress, held: Option<Millis>, now: Millis) -> String {
-    let done = percent(progress.counts.audience - progress.counts.unfinished(), progress.counts.audience);
+    let done = percent(progress.counts.sent, progress.counts.audience);
     match (progress.state, held) {
         (IssueState::Sending, Some(until)) => format!("{} s, {name} is held", until.since(now) / Millis::SECOND),
         (IssueState::Sending, None) => format!("{done}, sending {name}"),
