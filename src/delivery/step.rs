@@ -70,9 +70,7 @@ pub fn step(tried: Tried, answer: &Answer, chance: f64) -> (End, Option<Fault>) 
     match classify(answer) {
         Outcome::Sent => (end(DeliveryState::Sent, None), None),
         Outcome::InDoubt { .. } => (end(DeliveryState::InDoubt, Some("no clear answer")), None),
-        Outcome::Failed { class, hard, .. } => {
-            (End { hard, ..end(DeliveryState::Failed, Some(class.as_str())) }, None)
-        }
+        Outcome::Failed { class, hard, .. } => (End { hard, ..end(DeliveryState::Failed, Some(class.as_str())) }, None),
         Outcome::Retry { class, not_before_ms, .. } => {
             let attempts = u32::try_from(tried.attempts + 1).unwrap_or(u32::MAX);
             match retry::next_attempt(tried.first_at, tried.now, attempts, not_before_ms, chance) {

@@ -1,6 +1,6 @@
 //! A reader's message: the shared runs copied, the gaps filled. No template, no encoding of anything that is shared.
 
-use super::dkim::{BodyHash, Signer};
+use super::dkim::Signer;
 use super::encode::{mailbox, quoted, unstructured};
 use super::headers::{self, Unmailable};
 use super::html::{escape, one_line};
@@ -19,24 +19,6 @@ pub struct Personal<'a> {
     pub message_id: &'a str,
     /// The address that leaves by mail.
     pub leave_address: &'a str,
-}
-
-/// A signer, and what it knows of one prepared message already.
-pub struct Signing<'a> {
-    signer: &'a Signer,
-    common: BodyHash,
-    common_octets: usize,
-}
-
-impl<'a> Signing<'a> {
-    /// Hashes the part of the body that all readers share, once.
-    #[must_use]
-    pub fn of(signer: &'a Signer, prepared: &Prepared) -> Self {
-        let mut common = BodyHash::default();
-        // A run of a prepared body is in its relaxed canonical form (see `encode::quoted`).
-        common.update_canonical(prepared.common_body());
-        Self { signer, common, common_octets: prepared.common_body().len() }
-    }
 }
 
 /// Writes a reader's whole message, unsigned, into `out`, which is emptied first and may be used again and again.
@@ -64,13 +46,13 @@ pub fn compose(prepared: &Prepared, personal: Personal<'_>, out: &mut Vec<u8>) -
 pub fn compose_signed(
     prepared: &Prepared,
     personal: Personal<'_>,
-    signing: &Signing<'_>,
+    signer: &Signer,
     out: &mut Vec<u8>,
 ) -> Result<(), Unmailable> {
     let body_at = compose(prepared, personal, out)?;
-    let mut hash = signing.common.clone();
-    hash.update_canonical(&out[body_at + signing.common_octets..]);
-    signing.signer.sign_hashed(out, body_at, hash, prepared.at);
+    let mut hash = prepared.common.clone();
+    hash.update_canonical(&out[body_at + prepared.common_octets()..]);
+    signer.sign_hashed(out, body_at, hash, prepared.at);
     Ok(())
 }
 

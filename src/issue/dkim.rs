@@ -86,6 +86,12 @@ impl fmt::Debug for Signer {
 #[derive(Clone)]
 pub struct BodyHash(Context);
 
+impl fmt::Debug for BodyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BodyHash")
+    }
+}
+
 impl Default for BodyHash {
     fn default() -> Self {
         Self(Context::new(&SHA256))

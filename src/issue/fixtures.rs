@@ -195,3 +195,62 @@ pub(super) fn arabic() -> Issue {
         ..Issue::default()
     }
 }
+
+/// A headline that does not end, a story without anything in it, many columns.
+pub(super) fn long_headline() -> Issue {
+    let cells = |word: &str| (0..7).map(|at| vec![text(&format!("{word} {at}"))]).collect::<Vec<_>>();
+    let table =
+        Table { align: vec![Align::Start; 7], head: cells("Column"), rows: vec![cells("cell"), cells("wordy cell")] };
+    let headline = "Why the harbour that learned to wait is now teaching a whole coast, its ferries, its pilots and one \
+        very old lighthouse the same thing, and what that costs";
+    Issue {
+        subject: vec![text(headline)],
+        number: Some(1_204),
+        stories: vec![
+            story("one", Some("🇬🇧"), headline, vec![Block::Table(table)]),
+            story("two", None, "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverordnung", vec![]),
+            story(
+                "three",
+                Some("🖥️"),
+                "A link of many letters",
+                vec![Block::Paragraph(vec![link(
+                    "https://a.example/a-very-long-address-without-any-place-to-break-it-at-all-even-here",
+                    "https://a.example/",
+                )])],
+            ),
+        ],
+        ..Issue::default()
+    }
+}
+
+/// One story: no contents.
+pub(super) fn german() -> Issue {
+    Issue {
+        subject: vec![text("Der Hafen, der warten lernte")],
+        language: Some("de".to_owned()),
+        cover: Some(Figure { credit: None, caption: vec![], ..figure("cover.jpg", "") }),
+        intro: vec![Block::Paragraph(vec![text("Guten Morgen, "), name_field(), text(",")])],
+        stories: vec![story("faehre", Some("⛴️"), "Die letzte Fähre", vec![paragraph("Sie fuhr lautlos.")])],
+        ..Issue::default()
+    }
+}
+
+/// Square letters, no spaces.
+pub(super) fn japanese() -> Issue {
+    let quote =
+        Block::Quote(vec![paragraph("「昼の健やかな藻場は、雨音のように聞こえる。」"), paragraph("— 大瀬博士")]);
+    let blocks = vec![
+        Block::Paragraph(vec![text("月曜の朝、船は"), Inline::Emphasis(vec![text("静かに")]), text("岸を離れた。")]),
+        quote,
+    ];
+    Issue {
+        subject: vec![text("待つことを覚えた港")],
+        number: Some(31),
+        language: Some("ja".to_owned()),
+        stories: vec![
+            story("one", Some("🇯🇵"), "最後のディーゼル船", blocks),
+            story("two", None, "海図の描き直し", vec![paragraph("二百年ぶりに改められた。")]),
+        ],
+        ..Issue::default()
+    }
+}

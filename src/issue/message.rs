@@ -1,5 +1,6 @@
 //! The message that an issue's readers share: encoded once, with gaps on line boundaries for what is theirs.
 
+use super::dkim::BodyHash;
 use super::encode::{quoted, unstructured};
 use super::headers::{self, Unmailable};
 use super::newsletter::Masthead;
@@ -36,6 +37,8 @@ pub struct Prepared {
     pub(super) at: Millis,
     /// Octets of all finished runs.
     pub(super) fixed_octets: usize,
+    /// The hash of the part of the body that all readers share, begun.
+    pub(super) common: BodyHash,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,13 +67,9 @@ impl Prepared {
         self.at
     }
 
-    /// The part of the body that is the same for every reader, up to its first gap.
-    #[must_use]
-    pub fn common_body(&self) -> &[u8] {
-        match self.body.first() {
-            Some(Part::Fixed(run)) => run,
-            _ => &[],
-        }
+    /// Octets of the body up to its first gap, which are the same for every reader.
+    pub(super) fn common_octets(&self) -> usize {
+        common(&self.body).len()
     }
 }
 
@@ -100,9 +99,13 @@ pub fn prepare(rendered: &Rendered, masthead: &Masthead, sending: Sending<'_>) -
     let body = alternatives(&rendered.text, &rendered.html);
     let fixed_octets =
         head.iter().chain(&body).map(|part| if let Part::Fixed(run) = part { run.len() } else { 0 }).sum();
+    let mut hash = BodyHash::default();
+    // What `quoted` writes is in its relaxed canonical form already.
+    hash.update_canonical(common(&body));
     Ok(Prepared {
         head,
         body,
+        common: hash,
         subject: rendered.subject.clone(),
         subject_prefix: sending.subject_prefix.to_owned(),
         signed: sending.signed,
@@ -114,6 +117,13 @@ pub fn prepare(rendered: &Rendered, masthead: &Masthead, sending: Sending<'_>) -
 /// The last headers, and the empty line after them.
 pub(super) fn mime_head() -> String {
     format!("MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=\"{BOUNDARY}\"\r\n\r\n")
+}
+
+fn common(body: &[Part]) -> &[u8] {
+    match body.first() {
+        Some(Part::Fixed(run)) => run,
+        _ => &[],
+    }
 }
 
 fn fixed_text(piece: &Piece) -> &str {

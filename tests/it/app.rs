@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use broadsheet::audience::status::Status;
 use broadsheet::config::Config;
 use broadsheet::delivery::counts::Counts;
 use broadsheet::issue::rendered::{Piece, Rendered, Template};
@@ -10,7 +11,6 @@ use broadsheet::store::delivery::DeliveryRow;
 use broadsheet::store::issue::{IssueRow, IssueText};
 use broadsheet::store::subscription::Consent;
 use broadsheet::store::{self, Store};
-use broadsheet::audience::status::Status;
 use broadsheet::values::address::Address;
 use broadsheet::values::clock::{Clock, Millis};
 use broadsheet::values::ids::{EventId, IssueId, NewsletterId, SubscriberId};
@@ -177,8 +177,7 @@ pub(crate) fn rendered() -> Rendered {
 /// Making a key takes a debug build seconds; one is made for all tests.
 async fn lend_dkim_key(app: &App) {
     use std::sync::LazyLock;
-    static KEY: LazyLock<String> =
-        LazyLock::new(|| broadsheet::issue::dkim::new_rsa_key().expect("a key can be made"));
+    static KEY: LazyLock<String> = LazyLock::new(|| broadsheet::issue::dkim::new_rsa_key().expect("a key can be made"));
     let mut tx = app.store.write().await.expect("writes");
     store::secret::insert(&mut tx, "dkim", "tidewater.example", "bs1", &KEY).await.expect("kept");
     tx.commit().await.expect("commits");

@@ -176,9 +176,12 @@ async fn a_relay_that_is_down_rests_and_touches_no_reader() {
 
 #[tokio::test]
 async fn a_wrong_password_rests_the_relay_and_the_right_one_goes_on_at_once() {
-    let postbox = Postbox::start(
-        Script::new().offering(&["PIPELINING", "AUTH PLAIN"]).on_some("AUTH", 0, 1, Act::say("535 5.7.8 Wrong")),
-    )
+    let postbox = Postbox::start(Script::new().offering(&["PIPELINING", "AUTH PLAIN"]).on_some(
+        "AUTH",
+        0,
+        1,
+        Act::say("535 5.7.8 Wrong"),
+    ))
     .await;
     let app = TestApp::new().await;
     let newsletter = app.newsletter(&format!("smtp://ines:secret@127.0.0.1:{}", postbox.port())).await;

@@ -1,12 +1,12 @@
 //! Stories from outside: real servers on ports of the system's choosing, real databases, mail read at the other end.
 
+mod app;
 mod catcher;
 mod catching;
 mod cli;
+mod deliver;
 mod media;
 mod house;
 mod parse;
 mod postbox;
 mod wire;
-mod app;
-mod deliver;

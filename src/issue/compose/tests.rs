@@ -1,7 +1,7 @@
 use mail_parser::{Message, MessageParser, MimeHeaders as _};
 use proptest::prelude::*;
 
-use super::{Personal, Signing, compose, compose_signed, fill_line};
+use super::{Personal, compose, compose_signed, fill_line};
 use crate::issue::dkim::{Signer, new_rsa_key};
 use crate::issue::fixtures;
 use crate::issue::headers::Unmailable;
@@ -158,11 +158,10 @@ fn a_test_mail_says_so_in_its_subject() {
 fn a_signed_message_is_the_unsigned_one_with_a_signature_before_it_and_the_same_each_time() {
     let signer = Signer::new("tidewater.example", "b1", &new_rsa_key().expect("a key")).expect("a signer");
     let prepared = prepared(&fixtures::brief());
-    let signing = Signing::of(&signer, &prepared);
     let (reader, mut spliced) = (fixtures::reader(), Vec::new());
-    compose_signed(&prepared, personal(&reader), &signing, &mut spliced).expect("composed");
+    compose_signed(&prepared, personal(&reader), &signer, &mut spliced).expect("composed");
     let mut again = Vec::from("what the buffer held before");
-    compose_signed(&prepared, personal(&reader), &signing, &mut again).expect("composed");
+    compose_signed(&prepared, personal(&reader), &signer, &mut again).expect("composed");
     assert_eq!(spliced, again, "a second try is the same message");
     let mut whole = composed(&prepared, &reader);
     signer.sign(&mut whole, SENDING.at);

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::job::Outgoing;
 use crate::audience::recipient::Recipient;
-use crate::issue::compose::{Personal, Signing, compose_signed};
+use crate::issue::compose::{Personal, compose_signed};
 use crate::issue::dkim::Signer;
 use crate::issue::envelope;
 use crate::issue::message::{Prepared, Sending, prepare};
@@ -105,7 +105,7 @@ impl Sheet {
         let leave_address = envelope::leave_address(&token, &self.return_domain);
         let personal = Personal { reader: &reader, message_id: &message_id, leave_address: &leave_address };
         let mut message = Vec::new();
-        compose_signed(&self.prepared, personal, &Signing::of(&self.signer, &self.prepared), &mut message)?;
+        compose_signed(&self.prepared, personal, &self.signer, &mut message)?;
         let mail_from = envelope::return_path(&self.keys, self.issue, subscriber, &self.return_domain);
         Ok(Outgoing { mail_from, rcpt_to: address.to_owned(), message })
     }
