@@ -6,7 +6,7 @@ use super::{Global, print};
 use crate::config::{Loaded, Origin, folder};
 use crate::values::clock::Clock;
 use crate::verbs::app::App;
-use crate::verbs::{accounts, start};
+use crate::verbs::{accounts, instance, start};
 use crate::web;
 
 #[derive(Debug, Args)]
@@ -43,6 +43,9 @@ async fn welcome(app: &App, address: std::net::SocketAddr) -> anyhow::Result<()>
         app.config.public_url,
         app.config.data.display()
     ))?;
+    if let Some(why) = instance::check(app).await? {
+        print::line(&format!("Outgoing mail is on hold: {why}. Say go in the desk's settings when it may leave"))?;
+    }
     if let Some(link) = accounts::setup_link(app).await? {
         print::line(&format!("Make the first account within half an hour, once: {link}"))?;
     }

@@ -104,7 +104,7 @@ pub struct Problem {
 
 const AUDIENCE: &str = "SELECT audience FROM issue WHERE id = $1";
 /// Each part is answered by a partial index of its own and touches no row of the table.
-const COUNTS: &str = "SELECT 'pending', COUNT(*) FROM delivery WHERE issue_id = $1 AND state = 'pending' \
+pub const COUNTS: &str = "SELECT 'pending', COUNT(*) FROM delivery WHERE issue_id = $1 AND state = 'pending' \
     UNION ALL SELECT state, COUNT(*) FROM delivery WHERE issue_id = $1 AND state IN ('claimed', 'inflight') \
         GROUP BY state \
     UNION ALL SELECT state, COUNT(*) FROM delivery WHERE issue_id = $1 AND state IN ('failed', 'in_doubt') \
@@ -123,7 +123,7 @@ pub async fn counts(tx: &mut Tx, issue: IssueId) -> Result<Counts, sqlx::Error> 
     Ok(Counts::of(audience.map_or(0, |(audience,)| audience), rows))
 }
 
-const PAGE: &str = "SELECT * FROM delivery WHERE issue_id = $1 AND subscriber_id > $2 AND ($3 = '' OR state = $3) \
+pub const PAGE: &str = "SELECT * FROM delivery WHERE issue_id = $1 AND subscriber_id > $2 AND ($3 = '' OR state = $3) \
     ORDER BY subscriber_id LIMIT $4";
 
 /// A page of an issue's deliveries after a subscriber, in any state or in one: the way through a million of them is
@@ -142,7 +142,7 @@ pub async fn page(
     sql!(tx, fetch_all, PAGE, issue, after, state, limit)
 }
 
-const ONE: &str = "SELECT * FROM delivery WHERE issue_id = $1 AND subscriber_id = $2";
+pub const ONE: &str = "SELECT * FROM delivery WHERE issue_id = $1 AND subscriber_id = $2";
 
 /// One reader's copy of one issue.
 ///
@@ -152,7 +152,7 @@ pub async fn one(tx: &mut Tx, issue: IssueId, subscriber: SubscriberId) -> Resul
     sql!(tx, fetch_optional, ONE, issue, subscriber)
 }
 
-const BY_SUBSCRIBER: &str = "SELECT * FROM delivery WHERE subscriber_id = $1 ORDER BY issue_id DESC LIMIT $2";
+pub const BY_SUBSCRIBER: &str = "SELECT * FROM delivery WHERE subscriber_id = $1 ORDER BY issue_id DESC LIMIT $2";
 
 /// What a reader was sent, newest first.
 ///
@@ -162,7 +162,7 @@ pub async fn by_subscriber(tx: &mut Tx, subscriber: SubscriberId, limit: i64) ->
     sql!(tx, fetch_all, BY_SUBSCRIBER, subscriber, limit)
 }
 
-const ATTEMPTS: &str = "SELECT * FROM attempt WHERE issue_id = $1 AND subscriber_id = $2 ORDER BY id";
+pub const ATTEMPTS: &str = "SELECT * FROM attempt WHERE issue_id = $1 AND subscriber_id = $2 ORDER BY id";
 
 /// The tries of one delivery that were not answered with 2xx, oldest first.
 ///
@@ -172,7 +172,7 @@ pub async fn attempts(tx: &mut Tx, issue: IssueId, subscriber: SubscriberId) -> 
     sql!(tx, fetch_all, ATTEMPTS, issue, subscriber)
 }
 
-const PROBLEMS: &str = "SELECT a.at, a.subscriber_id, d.address, d.state, a.stage, a.reply_code, a.reply_text, \
+pub const PROBLEMS: &str = "SELECT a.at, a.subscriber_id, d.address, d.state, a.stage, a.reply_code, a.reply_text, \
     a.outcome FROM attempt a JOIN delivery d ON d.issue_id = a.issue_id AND d.subscriber_id = a.subscriber_id \
     WHERE a.issue_id = $1 ORDER BY a.id DESC LIMIT $2";
 

@@ -25,7 +25,7 @@ impl LetterKind {
     }
 }
 
-/// A letter to be written. `message` is complete and signed or to be signed as it is.
+/// A letter to be written. `message` is complete but for its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewLetter {
     pub kind: LetterKind,

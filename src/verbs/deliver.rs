@@ -33,6 +33,9 @@ use crate::verbs::{instance, publish};
 const TICK: Duration = Duration::from_millis(500);
 /// How often leases that ran out are looked for.
 const RECOVER_EVERY_MS: i64 = 15 * Millis::SECOND;
+/// How often the instance's epoch steps on while there is mail: a backup put back is told from the present if mail
+/// went out for longer than this since.
+const ADVANCE_EVERY_MS: i64 = 15 * Millis::SECOND;
 /// How often `drain` looks whether all is done; a message takes about as long.
 const DRAIN_LOOK: Duration = Duration::from_millis(5);
 
@@ -72,7 +75,7 @@ async fn run_until(app: App, stop: CancellationToken) -> anyhow::Result<()> {
     let ended = if app.store.is_sqlite() { Millis(i64::MAX) } else { app.clock.now() };
     recover(&app, ended).await?;
     let (writer, writing) = Writer::start(app.clone());
-    let mut engine = Engine { app, writer, stop, lines: HashMap::new(), recovered_at: ended };
+    let mut engine = Engine { app, writer, stop, lines: HashMap::new(), recovered_at: ended, advanced_at: Millis(0) };
     engine.watch().await;
     engine.end().await;
     writing.await?;
@@ -85,6 +88,7 @@ struct Engine {
     stop: CancellationToken,
     lines: HashMap<Option<RelayId>, JoinHandle<()>>,
     recovered_at: Millis,
+    advanced_at: Millis,
 }
 
 impl Engine {
@@ -111,7 +115,12 @@ impl Engine {
             self.recovered_at = now;
             recover(&self.app, now).await?;
         }
-        for relay in self.wanted().await? {
+        let wanted = self.wanted().await?;
+        if !wanted.is_empty() && now.since(self.advanced_at) >= ADVANCE_EVERY_MS {
+            self.advanced_at = now;
+            instance::advance(&self.app).await?;
+        }
+        for relay in wanted {
             let running = self.lines.get(&relay).is_some_and(|line| !line.is_finished());
             if !running {
                 let line = Line::new(self.app.clone(), relay, self.writer.clone(), self.stop.clone());

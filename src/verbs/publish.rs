@@ -10,6 +10,7 @@ use crate::store::{self, Tx};
 use crate::values::clock::Millis;
 use crate::values::ids::{IssueId, SubscriberId};
 use crate::verbs::app::App;
+use crate::verbs::failpoint;
 use crate::verbs::refusal::Refusal;
 
 /// What became of a call to publish.
@@ -95,12 +96,14 @@ pub async fn freeze(
         return Err(Refusal::NoRelay.into());
     }
     store::rendering::insert(&mut tx, issue, rendered, hold_until).await?;
+    failpoint::pass("publishing");
     let audience = store::delivery::freeze::freeze(&mut tx, issue, row.newsletter_id, hold_until).await?;
     if audience == 0 {
         return Err(Refusal::NoReaders.into());
     }
     store::issue::set_audience(&mut tx, issue, audience).await?;
     note(&mut tx, "issue.published", &row, json!({ "audience": audience, "hash": rendered.hash })).await?;
+    failpoint::pass("frozen");
     tx.commit().await?;
     tell(app, issue);
     Ok(Published::Now { audience, hold_until })

@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
-use super::scheduling;
+use super::{deliver, scheduling};
 use crate::config::{Config, folder};
 use crate::store::{Store, secret};
 use crate::values::clock::Clock;
 use crate::values::token::{Keyring, random_secret};
 
 /// What is on the wire when we are asked to stop gets this long to end; service managers kill after 90 s or sooner.
-const DRAIN_MAX: Duration = Duration::from_secs(30);
+const DRAIN_MAX: Duration = Duration::from_secs(35);
 
 /// Opens everything: the data folder (made, for its owner alone), the database (brought up to date), the keys (made
 /// once). Beside a running `serve` too: only serving takes the folder's lock.
@@ -71,6 +71,7 @@ pub async fn serve(app: App, door: impl Future<Output = anyhow::Result<()>> + Se
     let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
     parts.spawn(door);
     parts.spawn(scheduling::run(app.clone()));
+    parts.spawn(deliver::run(app.clone()));
     parts.spawn(stop_on_signal(app.stop.clone()));
     let first = parts.join_next().await;
     app.stop.cancel();

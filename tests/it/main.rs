@@ -9,4 +9,5 @@ mod media;
 mod house;
 mod parse;
 mod postbox;
+mod store;
 mod wire;

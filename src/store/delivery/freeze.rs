@@ -36,9 +36,9 @@ pub async fn mailable(tx: &mut Tx, newsletter: NewsletterId) -> Result<i64, sqlx
     Ok(readers)
 }
 
-const TOUCHED: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE issue_id = $1 \
+pub const TOUCHED: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE issue_id = $1 \
     AND (state <> 'pending' OR attempts > 0) LIMIT 1) AS touched";
-const THAW: &str = "DELETE FROM delivery WHERE issue_id = $1";
+pub const THAW: &str = "DELETE FROM delivery WHERE issue_id = $1";
 
 /// Removes the ledger of an issue again, if nothing of it was ever claimed; says whether it did.
 ///

@@ -107,7 +107,7 @@ pub async fn settle(tx: &mut Tx, batch: &[Settlement]) -> Result<u64, sqlx::Erro
     Ok(settled)
 }
 
-const CANCEL: &str = "UPDATE delivery SET state = 'skipped', reason = 'cancelled', settled_at = $2 \
+pub const CANCEL: &str = "UPDATE delivery SET state = 'skipped', reason = 'cancelled', settled_at = $2 \
     WHERE issue_id = $1 AND state = 'pending'";
 
 /// Skips everything of an issue that is still pending.
@@ -119,10 +119,10 @@ pub async fn cancel_pending(tx: &mut Tx, issue: IssueId) -> Result<u64, sqlx::Er
     execute!(tx, CANCEL, issue, now)
 }
 
-const RESEND_ALL: &str = "UPDATE delivery SET state = 'pending', next_at = $2, settled_at = NULL, \
+pub const RESEND_ALL: &str = "UPDATE delivery SET state = 'pending', next_at = $2, settled_at = NULL, \
     reason = 'sent again by hand' WHERE issue_id = $1 AND state = 'in_doubt' \
     AND state IN ('failed', 'in_doubt')";
-const RESEND: Fork = with_ids!(
+pub const RESEND: Fork = with_ids!(
     "UPDATE delivery SET state = 'pending', next_at = $2, settled_at = NULL, \
      reason = 'sent again by hand' WHERE issue_id = $1 AND state = 'in_doubt' AND subscriber_id IN ",
     "$3",

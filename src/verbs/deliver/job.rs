@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::delivery::step::{End, Tried};
+use crate::issue::dkim::Signer;
 use crate::store::delivery::claim::Claimed;
 use crate::store::letter::LetterRow;
 use crate::values::clock::Millis;
@@ -19,7 +20,7 @@ pub(super) enum Key {
 /// Claimed work.
 pub(super) enum Job {
     Copy { sheet: Arc<Sheet>, reader: Claimed, epoch: i64 },
-    Letter { letter: Box<LetterRow>, epoch: i64 },
+    Letter { letter: Box<LetterRow>, signer: Arc<Signer>, epoch: i64 },
 }
 
 /// A message and its envelope, ready for the wire.
@@ -38,7 +39,7 @@ impl Job {
                 subscriber: reader.recipient.subscriber(),
                 epoch: *epoch,
             },
-            Self::Letter { letter, epoch } => Key::Letter { id: letter.id, epoch: *epoch },
+            Self::Letter { letter, epoch, .. } => Key::Letter { id: letter.id, epoch: *epoch },
         }
     }
 
@@ -49,11 +50,11 @@ impl Job {
     pub(super) fn outgoing(&self) -> anyhow::Result<Outgoing> {
         match self {
             Self::Copy { sheet, reader, .. } => sheet.outgoing(&reader.recipient),
-            Self::Letter { letter, .. } => Ok(Outgoing {
-                mail_from: letter.return_path.clone(),
-                rcpt_to: letter.address.clone(),
-                message: letter.message.clone(),
-            }),
+            Self::Letter { letter, signer, .. } => {
+                let mut message = letter.message.clone();
+                signer.sign(&mut message, Millis(letter.created_at));
+                Ok(Outgoing { mail_from: letter.return_path.clone(), rcpt_to: letter.address.clone(), message })
+            }
         }
     }
 

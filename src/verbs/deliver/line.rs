@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde_json::json;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
@@ -15,15 +16,16 @@ use super::lane::Lane;
 use super::sheet::Sheet;
 use super::worker::Worker;
 use super::writer::Writer;
+use crate::issue::dkim::Signer;
 use crate::store::delivery::claim::{Claim, claim};
 use crate::store::event::About;
 use crate::store::issue::{self, Leaving};
-use crate::store::{delivery, event, letter, relay};
+use crate::store::{delivery, event, letter, newsletter, relay};
 use crate::values::clock::Millis;
-use crate::values::ids::{AttemptId, IssueId, RelayId};
+use crate::values::ids::{AttemptId, IssueId, NewsletterId, RelayId};
 use crate::verbs::app::App;
 use crate::verbs::failpoint;
-use crate::verbs::outlet;
+use crate::verbs::{outlet, signing};
 
 /// A claim's lease. What is claimed waits for a connection; if they are so slow that the lease runs out, the mark
 /// fails and the row is claimed anew.
@@ -51,11 +53,12 @@ pub(super) struct Line {
     pub writer: Writer,
     pub stop: CancellationToken,
     sheets: HashMap<(IssueId, i64), Arc<Sheet>>,
+    signers: HashMap<NewsletterId, Arc<Signer>>,
 }
 
 impl Line {
     pub(super) fn new(app: App, relay: Option<RelayId>, writer: Writer, stop: CancellationToken) -> Self {
-        Self { app, relay, writer, stop, sheets: HashMap::new() }
+        Self { app, relay, writer, stop, sheets: HashMap::new(), signers: HashMap::new() }
     }
 
     /// Works until told to stop. When the relay's settings change, its connections are made anew.
@@ -94,6 +97,8 @@ impl Line {
             workers.spawn(Worker { app, lane, jobs, writer, stop, connection: None }.run());
         }
         let settings = self.settings().await;
+        // A sender's domain may have changed with the settings; its key is looked up again.
+        self.signers.clear();
         while !self.stop.is_cancelled() {
             match self.round(&jobs, connections).await {
                 Ok(0) => {
@@ -155,7 +160,7 @@ impl Line {
         Ok(row.is_none_or(|row| row.is_paused(tx.now)))
     }
 
-    async fn letters(&self, jobs: &mpsc::Sender<Job>) -> anyhow::Result<usize> {
+    async fn letters(&mut self, jobs: &mpsc::Sender<Job>) -> anyhow::Result<usize> {
         let mut tx = self.app.store.read().await?;
         if !letter::any_due(&mut tx, self.relay).await? {
             return Ok(0);
@@ -167,9 +172,22 @@ impl Line {
         tx.commit().await?;
         let many = claimed.len();
         for letter in claimed {
-            self.hand_out(jobs, Job::Letter { letter: Box::new(letter), epoch }).await;
+            let signer = self.signer(letter.newsletter_id).await?;
+            self.hand_out(jobs, Job::Letter { letter: Box::new(letter), signer, epoch }).await;
         }
         Ok(many)
+    }
+
+    async fn signer(&mut self, id: NewsletterId) -> anyhow::Result<Arc<Signer>> {
+        if let Some(signer) = self.signers.get(&id) {
+            return Ok(Arc::clone(signer));
+        }
+        let mut tx = self.app.store.read().await?;
+        let row = newsletter::by_id(&mut tx, id).await?.context("the newsletter of a letter is gone")?;
+        drop(tx);
+        let signer = Arc::new(signing::signer(&self.app, row.sender_domain()).await?);
+        self.signers.insert(id, Arc::clone(&signer));
+        Ok(signer)
     }
 
     async fn copies(&mut self, jobs: &mpsc::Sender<Job>, issue: &Leaving, connections: usize) -> anyhow::Result<usize> {
