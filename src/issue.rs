@@ -2,6 +2,7 @@
 
 mod blocks;
 mod canonical;
+pub mod check;
 pub mod colour;
 pub mod columns;
 pub mod compose;

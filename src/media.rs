@@ -4,6 +4,7 @@
 //! comments, thumbnails) is always removed; the colour profile stays, because without it colours change. A picture
 //! that needs neither turning nor scaling keeps its pixels to the bit.
 
+pub mod beside;
 mod sniff;
 mod strip;
 

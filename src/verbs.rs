@@ -7,6 +7,7 @@ pub mod catcher;
 pub mod deliver;
 pub mod demo;
 pub mod departed;
+pub mod editing;
 pub mod failpoint;
 pub mod instance;
 pub mod membership;

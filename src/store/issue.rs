@@ -224,6 +224,17 @@ pub async fn first_ready(tx: &mut Tx, newsletter: NewsletterId) -> Result<Option
     sql!(tx, fetch_optional, FIRST_READY, newsletter)
 }
 
+const NEXT_NUMBER: &str = "SELECT CAST(COALESCE(MAX(number), 0) + 1 AS BIGINT) FROM issue WHERE newsletter_id = $1";
+
+/// The number after the newsletter's highest.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn next_number(tx: &mut Tx, newsletter: NewsletterId) -> Result<i64, sqlx::Error> {
+    let (next,): (i64,) = sql!(tx, fetch_one, NEXT_NUMBER, newsletter)?;
+    Ok(next)
+}
+
 const SAVE: &str = "UPDATE issue SET number = $3, slug = $4, subject = $5, preheader = $6, source = $7, \
     revision = revision + 1, updated_at = $8 \
     WHERE id = $1 AND revision = $2 AND state IN ('draft', 'ready', 'scheduled', 'held')";

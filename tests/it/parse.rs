@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use broadsheet::issue::check::{About, check};
+use broadsheet::issue::finding::in_order;
 use broadsheet::issue::newsletter::Masthead;
 use broadsheet::issue::parse::parse;
 use broadsheet::issue::rendered::{Piece, Reader, Template};
@@ -69,10 +71,14 @@ fn golden(path: &Path, now: &str) {
 fn every_sample_has_the_text_twin_and_the_findings_that_were_looked_at() {
     let date = jiff::civil::date(2026, 11, 24);
     for path in files("tests/issues") {
-        let parsed = parse(&std::fs::read_to_string(&path).unwrap());
+        let source = std::fs::read_to_string(&path).unwrap();
+        let parsed = parse(&source);
         golden(&path.with_extension("txt"), &filled(&text(&parsed.issue, &masthead(), date)));
         let mut found = String::new();
-        for finding in &parsed.findings {
+        let about = About { source: &source, postal_address: "Quay House", language: "en", ..About::default() };
+        let mut findings = parsed.findings;
+        findings.extend(check(&parsed.issue, &about));
+        for finding in &in_order(findings) {
             let at = finding.at;
             writeln!(found, "{}:{} {} {}: {}", at.line, at.column, finding.severity, finding.code, finding.what)
                 .unwrap();
