@@ -278,6 +278,16 @@ CREATE TABLE session (
     agent         TEXT NOT NULL
 );
 
+-- Files between the dry run of an import and its button.
+CREATE TABLE upload (
+    id             BIGINT PRIMARY KEY,
+    newsletter_id  BIGINT NOT NULL REFERENCES newsletter (id),
+    account_id     BIGINT NOT NULL REFERENCES account (id),
+    name           TEXT NOT NULL,
+    bytes          BYTEA NOT NULL,
+    created_at     BIGINT NOT NULL
+);
+
 -- The one-time link that makes the first account.
 CREATE TABLE setup_link (
     token_hash  TEXT PRIMARY KEY,

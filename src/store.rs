@@ -28,5 +28,6 @@ pub mod slot;
 pub mod subscriber;
 pub mod subscription;
 pub mod suppression;
+pub mod upload;
 
 pub use sql::{Store, Tx};

@@ -17,6 +17,7 @@ pub mod problem;
 pub mod progress;
 pub mod publish;
 pub mod refusal;
+pub mod relays;
 pub mod scheduling;
 pub mod signing;
 pub mod start;

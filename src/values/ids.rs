@@ -121,6 +121,8 @@ id! {
     EventId,
     /// One SMTP try.
     AttemptId,
+    /// An uploaded file that waits for a yes.
+    UploadId,
     /// A mail in the catcher.
     CaughtId,
 }

@@ -3,9 +3,11 @@
 mod account;
 mod beginning;
 mod chart;
+mod deliverability;
 mod door;
 mod frame;
 mod home;
+mod import;
 mod issues;
 mod lead;
 mod reader;
@@ -20,6 +22,7 @@ mod state;
 mod words;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::routing::{get, post};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -42,10 +45,19 @@ pub(super) fn router(_app: &App) -> Router<App> {
         .route("/n/{slug}/settings/look", post(settings::look))
         .route("/n/{slug}/settings/slot", post(settings::slot))
         .route("/n/{slug}/settings/relay", post(settings::relay))
+        .route("/n/{slug}/settings/relay/try", post(settings::try_relay))
+        .route("/n/{slug}/settings/release", post(settings::release))
+        .route("/n/{slug}/deliverability", get(deliverability::show))
+        .route("/n/{slug}/deliverability/key", post(deliverability::make_key))
         .route("/n/{slug}/issues", get(issues::show))
         .route("/n/{slug}/readers", get(readers::show))
         .route("/n/{slug}/readers.csv", get(readers::export))
         .route("/n/{slug}/readers/add", get(readers::show_add).post(readers::add))
+        .route(
+            "/n/{slug}/readers/import",
+            get(import::show).post(import::upload).layer(DefaultBodyLimit::max(import::FILE_BYTES_MAX)),
+        )
+        .route("/n/{slug}/readers/import/confirm", post(import::confirm))
         .route("/n/{slug}/readers/{reader}", get(reader::show))
         .route("/n/{slug}/readers/{reader}/unsubscribe", post(reader::unsubscribe))
         .route("/signin", get(door::show_sign_in).post(door::sign_in))

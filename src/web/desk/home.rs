@@ -20,6 +20,7 @@ use crate::store::newsletter::Newsletter;
 use crate::store::{Tx, delivery, desk, issue, newsletter, relay, subscription};
 use crate::values::clock::Millis;
 use crate::verbs::app::App;
+use crate::verbs::instance;
 use crate::web::error::{WebError, page};
 use crate::web::see_other;
 
@@ -101,6 +102,8 @@ struct Overview {
     tides: desk::Tides,
     in_doubt: i64,
     relay: Option<relay::Relay>,
+    /// Why nothing leaves this installation, if so.
+    hold: Option<String>,
 }
 
 /// `/desk` leads to the first newsletter, or to making one.
@@ -110,7 +113,8 @@ pub(super) async fn enter(State(app): State<App>, _who: SignedIn) -> Result<Resp
 }
 
 pub(super) async fn show(State(app): State<App>, room: Room, Query(said): Query<Said>) -> Result<Response, WebError> {
-    let overview = read(&mut app.store.read().await?, &room.paper).await?;
+    let mut overview = read(&mut app.store.read().await?, &room.paper).await?;
+    overview.hold = instance::hold(&app).await?;
     let frame = room.frame(&app, Here::Home, "Home").await?.telling(&said);
     page(&home_page(frame, &room.paper, &overview))
 }
@@ -141,6 +145,7 @@ async fn read(tx: &mut Tx, paper: &Newsletter) -> anyhow::Result<Overview> {
             Some(id) => relay::by_id(tx, id).await?,
             None => None,
         },
+        hold: None,
     })
 }
 
@@ -245,6 +250,14 @@ fn last(paper: &Newsletter, overview: &Overview) -> Option<Last> {
 fn house(slug: &str, overview: &Overview) -> Vec<HouseLine> {
     let at = |rest: &str| format!("/desk/n/{slug}{rest}");
     let mut lines = Vec::new();
+    if overview.hold.is_some() {
+        lines.push(HouseLine {
+            state: Ink::new("bad", "stop", "Nothing leaves this installation"),
+            words: "The database was restored or moved; somebody must say go.".into(),
+            href: at("/settings"),
+            link: "Look and release",
+        });
+    }
     lines.push(match &overview.relay {
         None => HouseLine {
             state: Ink::new("bad", "stop", "No relay yet"),

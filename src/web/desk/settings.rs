@@ -19,8 +19,9 @@ use crate::store::relay::{self, Relay};
 use crate::values::clock::Millis;
 use crate::values::relay::{RelayUrl, Tls};
 use crate::verbs::app::{App, to_the_end};
-use crate::verbs::newsletters;
 use crate::verbs::problem::Problem;
+use crate::verbs::relays::{self, Hello};
+use crate::verbs::{instance, newsletters};
 use crate::web::error::{WebError, page, page_with, sentence};
 use crate::web::see_other;
 
@@ -40,6 +41,10 @@ struct SettingsPage {
     relay_state: Option<Ink>,
     relay_note: String,
     demo: bool,
+    /// What the relay answered, after it was tried.
+    tried: Option<Hello>,
+    /// Why nothing leaves this installation, if so.
+    hold: String,
 }
 
 pub(super) struct Firing {
@@ -179,6 +184,8 @@ async fn settings_page(app: &App, frame: Frame, paper: Newsletter) -> anyhow::Re
         relay_state,
         relay_note,
         demo: app.config.demo,
+        tried: None,
+        hold: instance::hold(app).await?.map(|why| sentence(&why)).unwrap_or_default(),
         n: paper,
         frame,
     })
@@ -307,6 +314,22 @@ pub(super) async fn relay(
             _ => Err(error.into()),
         },
     }
+}
+
+/// Connects to the relay and says hello; nothing is sent.
+pub(super) async fn try_relay(State(app): State<App>, room: Room) -> Result<Response, WebError> {
+    let kept = relay_of(&app, &room.paper).await?;
+    let tried = relays::hello(&app, kept.as_ref()).await;
+    let frame = room.frame(&app, Here::Settings, "Settings").await?;
+    let mut answer = settings_page(&app, frame, room.paper).await?;
+    answer.tried = Some(tried);
+    page(&answer)
+}
+
+/// Lets mail leave again after a restored backup was looked at.
+pub(super) async fn release(State(app): State<App>, room: Room) -> Result<Response, WebError> {
+    to_the_end(async move { instance::go_ahead(&app).await }).await?;
+    Ok(see_other(&room.at("/settings?said=released")))
 }
 
 async fn relay_refused(app: &App, room: Room, form: RelayForm, why: String) -> Result<Response, WebError> {
