@@ -11,3 +11,5 @@ mod parse;
 mod postbox;
 mod store;
 mod wire;
+mod wire_chaos;
+mod wire_private;

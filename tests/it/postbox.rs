@@ -54,7 +54,7 @@ struct Cue {
 }
 
 /// How the postbox behaves. Without a word it is a friendly relay with PIPELINING, SIZE and 8BITMIME.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Script {
     offers: Vec<String>,
     offers_in_tls: Option<Vec<String>>,
@@ -106,7 +106,7 @@ impl Script {
 }
 
 /// A certificate that signs itself, and its key.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) certificate: CertificateDer<'static>,
     key: Vec<u8>,

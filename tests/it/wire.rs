@@ -4,53 +4,44 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use broadsheet::delivery::reply::{Answer, Reply, Stage};
-use broadsheet::smtp::client::{Connection, Credentials, Handover, Target, Timeouts, Trust, connect};
+use broadsheet::smtp::client::{Connection, Credentials, Handover, Target, Timeouts, connect};
 use broadsheet::values::relay::Tls;
 
-use crate::postbox::{Act, Identity, Postbox, Script};
+use crate::postbox::{Act, Postbox, Script};
 
-const BODY: &[u8] = b"Subject: hello\r\n\r\n.a line with a dot\r\n..\r\nand one without\r\n";
-const FROM: &str = "bounce+1@news.example";
+pub(crate) const BODY: &[u8] = b"Subject: hello\r\n\r\n.a line with a dot\r\n..\r\nand one without\r\n";
+pub(crate) const FROM: &str = "bounce+1@news.example";
 /// Longer than a loaded machine takes for anything.
-const AMPLE: Duration = Duration::from_secs(20);
+pub(crate) const AMPLE: Duration = Duration::from_secs(20);
 /// For the one phase that is meant to run out of time.
-const SHORT: Duration = Duration::from_millis(50);
+pub(crate) const SHORT: Duration = Duration::from_millis(50);
 
-fn target(postbox: &Postbox) -> Target {
+pub(crate) fn target(postbox: &Postbox) -> Target {
     let mut target = Target::new("127.0.0.1", postbox.port(), Tls::None, "news.example");
     target.timeouts = Timeouts::all(AMPLE);
     target
 }
 
-fn tls_target(postbox: &Postbox, tls: Tls, identity: &Identity) -> Target {
-    Target {
-        host: "localhost".into(),
-        tls,
-        trust: Trust::with(std::slice::from_ref(&identity.certificate)),
-        ..target(postbox)
-    }
-}
-
-async fn ready(postbox: &Postbox) -> Connection {
+pub(crate) async fn ready(postbox: &Postbox) -> Connection {
     connect(&target(postbox)).await.unwrap_or_else(|answer| panic!("no connection: {answer:?}"))
 }
 
 /// One message on a fresh connection, wherever it ends.
-async fn once(target: &Target) -> (Handover, Option<Connection>) {
+pub(crate) async fn once(target: &Target) -> (Handover, Option<Connection>) {
     match connect(target).await {
         Ok(connection) => connection.send(FROM, "ann@example.com", BODY, || true).await,
         Err(answer) => (Handover::Answered(answer), None),
     }
 }
 
-fn refusal(handover: &Handover) -> &Reply {
+pub(crate) fn refusal(handover: &Handover) -> &Reply {
     match handover {
         Handover::Answered(Answer::Reply(reply)) => reply,
         other => panic!("not a reply: {other:?}"),
     }
 }
 
-fn is_sent(handover: &Handover) -> bool {
+pub(crate) fn is_sent(handover: &Handover) -> bool {
     matches!(handover, Handover::Answered(Answer::Reply(reply)) if reply.stage == Stage::AfterDot && reply.code < 300)
 }
 
@@ -188,7 +179,7 @@ const STAGES: [(&str, Stage); 7] = [
     (".", Stage::AfterDot),
 ];
 
-fn assert_broken_at(stage: Stage, handover: &Handover, at: &str) {
+pub(crate) fn assert_broken_at(stage: Stage, handover: &Handover, at: &str) {
     match (handover, stage) {
         (Handover::Answered(Answer::Unclear { .. }), Stage::AfterDot) => {}
         (Handover::Answered(Answer::Broken { stage: got, .. }), _) if *got == stage => {}
@@ -398,106 +389,6 @@ async fn goodbye_is_polite_and_bounded() {
     target.timeouts.quit = SHORT;
     connect(&target).await.unwrap_or_else(|answer| panic!("{answer:?}")).quit().await;
     postbox.wait_until("QUIT", |log| log.commands.iter().any(|line| line == "QUIT")).await;
-}
-
-#[tokio::test]
-async fn passwords_are_sent_as_plain_or_login() {
-    for (offers, commands) in [
-        ("AUTH LOGIN PLAIN", &["AUTH PLAIN AGFubgBzZWNyZXQ="][..]),
-        ("AUTH LOGIN", &["AUTH LOGIN", "YW5u", "c2VjcmV0"]),
-    ] {
-        let postbox = Postbox::start(Script::new().offering(&[offers])).await;
-        let credentials = Credentials { username: "ann".into(), password: "secret".into() };
-        assert!(!format!("{credentials:?}").contains("secret"));
-        let target = Target { credentials: Some(credentials), ..target(&postbox) };
-        assert!(is_sent(&once(&target).await.0));
-        assert_eq!(&postbox.log().commands[1..=commands.len()], commands);
-    }
-}
-
-#[tokio::test]
-async fn a_wrong_password_or_no_way_to_say_it_is_ours() {
-    let credentials = Some(Credentials { username: "ann".into(), password: "wrong".into() });
-    let no = Act::say("535 5.7.8 Not accepted");
-    let postbox = Postbox::start(Script::new().offering(&["AUTH PLAIN"]).on("AUTH", no)).await;
-    let (handover, _) = once(&Target { credentials: credentials.clone(), ..target(&postbox) }).await;
-    assert_eq!((refusal(&handover).stage, refusal(&handover).code), (Stage::Auth, 535));
-
-    let postbox = Postbox::start(Script::new()).await;
-    let (handover, _) = once(&Target { credentials, ..target(&postbox) }).await;
-    assert_broken_at(Stage::Auth, &handover, "AUTH");
-    assert_eq!(postbox.log().commands.len(), 1);
-}
-
-#[tokio::test]
-async fn starttls_and_implicit_tls_carry_messages() {
-    let identity = Identity::of("localhost");
-    let script = Script::new()
-        .offering(&["PIPELINING", "STARTTLS"])
-        .offering_in_tls(&["AUTH PLAIN"])
-        .identity(&identity)
-        .on("CONNECT", Act::say("220 ready"));
-    let postbox = Postbox::start(script).await;
-    let mut starttls = tls_target(&postbox, Tls::StartTls, &identity);
-    starttls.credentials = Some(Credentials { username: "ann".into(), password: "secret".into() });
-    assert!(is_sent(&once(&starttls).await.0));
-    let log = postbox.log();
-    assert_eq!(log.commands[..3], ["EHLO news.example", "STARTTLS", "EHLO news.example"]);
-    assert!(log.groups.iter().any(|group| group == "DATA\r\n"), "what was offered in plain text is forgotten");
-
-    let postbox = Postbox::start(Script::new().tls_at_once(&identity)).await;
-    let connection = connect(&tls_target(&postbox, Tls::Implicit, &identity)).await;
-    let big = b"0123456789abcdef\r\n".repeat(20_000);
-    let connection = connection.unwrap_or_else(|answer| panic!("{answer:?}"));
-    let (handover, clean) = connection.send(FROM, "ann@example.com", &big, || true).await;
-    assert!(is_sent(&handover) && clean.is_some());
-    assert_eq!(postbox.mails()[0].bytes, big);
-}
-
-#[tokio::test]
-async fn a_relay_that_cannot_prove_who_it_is_gets_nothing() {
-    let (ours, other) = (Identity::of("localhost"), Identity::of("mx.elsewhere.example"));
-    for (shown, trusted, why) in [(&other, &other, "another host"), (&ours, &other, "unknown authority")] {
-        for tls in [Tls::StartTls, Tls::Implicit] {
-            let script = Script::new().offering(&["STARTTLS"]);
-            let script = if tls == Tls::Implicit { script.tls_at_once(shown) } else { script.identity(shown) };
-            let postbox = Postbox::start(script).await;
-            let (handover, _) = once(&tls_target(&postbox, tls, trusted)).await;
-            assert_broken_at(Stage::StartTls, &handover, why);
-            assert!(!postbox.log().commands.iter().any(|line| line.starts_with("MAIL")));
-        }
-    }
-}
-
-#[tokio::test]
-async fn no_starttls_no_mail() {
-    let identity = Identity::of("localhost");
-    let refused = Act::say("454 4.7.0 TLS not available");
-    let injected = Act::Raw(b"220 go ahead\r\n250 2.0.0 an attacker's words\r\n".to_vec());
-    for (script, why) in [
-        (Script::new(), "not offered"),
-        (Script::new().offering(&["STARTTLS"]).on("STARTTLS", Act::Hang), "never answered"),
-        (Script::new().offering(&["STARTTLS"]).on("STARTTLS", injected).identity(&identity), "plain text injected"),
-    ] {
-        let postbox = Postbox::start(script).await;
-        let mut target = tls_target(&postbox, Tls::StartTls, &identity);
-        target.timeouts.command = AMPLE / 40;
-        assert_broken_at(Stage::StartTls, &once(&target).await.0, why);
-        assert!(!postbox.log().commands.iter().any(|line| line.starts_with("MAIL")));
-    }
-    let postbox = Postbox::start(Script::new().offering(&["STARTTLS"]).on("STARTTLS", refused)).await;
-    let (handover, _) = once(&tls_target(&postbox, Tls::StartTls, &identity)).await;
-    assert_eq!((refusal(&handover).stage, refusal(&handover).code), (Stage::StartTls, 454));
-}
-
-#[tokio::test]
-async fn a_handshake_that_never_ends_ends_in_time() {
-    let identity = Identity::of("localhost");
-    // It greets in plain text, which is no handshake, and then waits.
-    let postbox = Postbox::start(Script::new().on("CONNECT", Act::Hang)).await;
-    let mut target = tls_target(&postbox, Tls::Implicit, &identity);
-    target.timeouts.tls = SHORT;
-    assert_broken_at(Stage::StartTls, &once(&target).await.0, "mid-TLS");
 }
 
 #[tokio::test]
