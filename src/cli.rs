@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod bench;
 pub mod config;
+pub mod demo;
 pub mod docs;
 pub mod duration;
 pub mod exit;
@@ -50,6 +51,8 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// See it all at once: an invented newsletter, and a catcher that its mail ends in
+    Demo(demo::DemoArgs),
     /// Serve readers' pages and the desk, send what is due
     Serve(serve::ServeArgs),
     /// Write, check, schedule, send and watch issues
@@ -108,6 +111,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 
 async fn run_async(global: Global, command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Demo(args) => demo::run(&global, args).await,
         Command::Serve(args) => serve::run(&global, args).await,
         Command::Issue(command) => issue::run(&global, command).await,
         Command::Subscriber(command) => subscriber::run(&global, command).await,

@@ -20,6 +20,7 @@ pub mod issue;
 pub mod letter;
 pub mod media;
 pub mod newsletter;
+pub mod past;
 pub mod relay;
 pub mod rendering;
 pub mod secret;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fetch::one_click;
 use crate::smtp::server::{Envelope, Limits, Refusal, Server};
 use crate::store::caught::{self, Caught, Count, Line, Query, Whole};
-use crate::store::{Store, Tx};
+use crate::store::{Store, Tx, newsletter};
 use crate::values::ids::{CaughtId, IssueId, NewsletterId, SubscriberId};
 use crate::values::token::Purpose;
 use crate::verbs::app::App;
@@ -170,6 +170,8 @@ pub struct Opened {
     pub whole: Whole,
     pub letter: Letter,
     pub about: Option<About>,
+    /// Of the newsletter that it is about.
+    pub slug: Option<String>,
 }
 
 /// Whose mail it is, as its own unsubscribe link says.
@@ -191,11 +193,14 @@ pub async fn open(app: &App, id: Option<CaughtId>) -> anyhow::Result<Option<Open
         Some(id) => caught::by_id(&mut tx, id).await?,
         None => caught::latest(&mut tx).await?,
     };
-    Ok(whole.map(|whole| {
-        let letter = Letter::read(&whole.raw);
-        let about = letter.one_click.as_deref().and_then(|url| about(app, url));
-        Opened { whole, letter, about }
-    }))
+    let Some(whole) = whole else { return Ok(None) };
+    let letter = Letter::read(&whole.raw);
+    let about = letter.one_click.as_deref().and_then(|url| about(app, url));
+    let newsletter = match about {
+        Some(about) => newsletter::by_id(&mut tx, about.newsletter).await?,
+        None => None,
+    };
+    Ok(Some(Opened { whole, letter, about, slug: newsletter.map(|newsletter| newsletter.slug) }))
 }
 
 fn about(app: &App, url: &str) -> Option<About> {

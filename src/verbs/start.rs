@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
+use super::outlet::Outlet;
 use super::{deliver, scheduling};
 use crate::config::{Config, folder};
 use crate::store::{Store, secret};
@@ -25,10 +26,18 @@ const DRAIN_MAX: Duration = Duration::from_secs(35);
 /// # Errors
 /// When a part cannot be opened, or the database is of a newer version than this program.
 pub async fn open(config: Config, clock: Clock) -> anyhow::Result<App> {
+    open_with_outlet(config, clock, Outlet::Relays).await
+}
+
+/// The same, with mail leaving by `outlet`: the demo's ends in the catcher.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with_outlet(config: Config, clock: Clock, outlet: Outlet) -> anyhow::Result<App> {
     let store = open_store(&config, clock.clone()).await?;
     migrate(&config, &store).await?;
     let keys = token_keys(&store).await?;
-    Ok(App::new(config, store, clock, keys))
+    Ok(App::with_outlet(config, store, clock, keys, outlet))
 }
 
 /// Opens the database and leaves it as it is: for `migrate status`.

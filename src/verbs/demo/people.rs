@@ -3,10 +3,10 @@
 
 /// One invented reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
+pub(super) struct Person {
     /// Empty for some: people sign up without one, and the greeting has a word for them.
-    pub name: String,
-    pub address: String,
+    pub(super) name: String,
+    pub(super) address: String,
 }
 
 /// A language's names: eight of each, as written and as it stands in an address.
@@ -23,7 +23,7 @@ const NAMELESS_EVERY: usize = 13;
 
 /// Reader number `n`. No two have the same address.
 #[must_use]
-pub fn person(n: usize) -> Person {
+pub(super) fn person(n: usize) -> Person {
     let place = &PLACES[n % PLACES.len()];
     let round = n / PLACES.len();
     let given = pick(place.given, round % NAMES);

@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use super::{full_time, id, kilobytes};
 use crate::values::clock::Millis;
 use crate::verbs::app::{App, to_the_end};
-use crate::verbs::catcher::{self, Opened, Tried, Which};
+use crate::verbs::catcher::{self, About, Opened, Tried, Which};
 use crate::web::error::{WebError, page};
 
 /// Where Gmail cuts a mail's HTML off, with "[Message clipped]".
@@ -102,8 +102,14 @@ pub(super) async fn one_click(State(app): State<App>, Path(name): Path<String>) 
     page(&as_page(opened, View::Desktop, Some(tried)))
 }
 
+fn reader_href(slug: Option<String>, about: Option<About>) -> String {
+    let known = slug.zip(about).map(|(slug, about)| format!("/desk/n/{slug}/readers/{}", about.subscriber));
+    known.unwrap_or_default()
+}
+
 fn as_page(opened: Opened, view: View, tried: Option<Tried>) -> MailPage {
-    let Opened { whole, letter, about } = opened;
+    let Opened { whole, letter, about, slug } = opened;
+    let issue = about.and_then(|about| about.issue);
     let has_html = !letter.html.is_empty();
     let shown = &whole.raw[..whole.raw.len().min(SOURCE_SHOWN_BYTES)];
     let source = if view == View::Source { String::from_utf8_lossy(shown).into_owned() } else { String::new() };
@@ -128,8 +134,8 @@ fn as_page(opened: Opened, view: View, tried: Option<Tried>) -> MailPage {
         attachments: letter.attachments.iter().map(|a| format!("{} ({})", a.name, kilobytes(a.size))).collect(),
         unsubscribe: letter.unsubscribe,
         can_one_click: letter.one_click.is_some(),
-        issue_href: about.and_then(|about| about.issue).map(|id| format!("/desk/issue/{id}")).unwrap_or_default(),
-        reader_href: about.map(|about| format!("/desk/reader/{}", about.subscriber)).unwrap_or_default(),
+        issue_href: issue.map(|id| format!("/desk/issue/{id}/report")).unwrap_or_default(),
+        reader_href: reader_href(slug, about),
         subject: if letter.subject.is_empty() { "(no subject)".to_owned() } else { letter.subject },
         tried,
     }
