@@ -76,6 +76,12 @@ pub enum Command {
     /// Measure this machine: nothing leaves it, nothing is kept
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Let mail leave again after a database was put back or moved
+    GoAhead {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write those of all commands into a folder
@@ -118,6 +124,7 @@ async fn run_async(global: Global, command: Command) -> anyhow::Result<()> {
         Command::Newsletter(command) => newsletter::run(&global, command).await,
         Command::Admin(command) => admin::run(&global, command).await,
         Command::Migrate(command) => migrate::run(&global, &command).await,
+        Command::GoAhead { yes } => serve::go_ahead(&global, yes).await,
         Command::Bench(command) => bench::run(&command).await,
         Command::Completions { .. } | Command::Man { .. } | Command::Config(_) => Ok(()),
     }

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::{Global, print};
 use crate::config::load::read_small;
+use crate::issue::dkim::Signer;
 use crate::schedule::{Schedule, wall, zone};
 use crate::store::newsletter::{self, Newsletter};
 use crate::store::relay::{self, Relay};
@@ -15,6 +16,7 @@ use crate::values::relay::RelayUrl;
 use crate::verbs::app::App;
 use crate::verbs::newsletters::{self, Wanted};
 use crate::verbs::problem::Problem;
+use crate::verbs::signing;
 
 /// Firings shown beside every schedule.
 pub const FIRINGS_SHOWN: usize = 5;
@@ -142,7 +144,11 @@ async fn create(global: &Global, app: &App, args: CreateArgs) -> anyhow::Result<
         slot: args.slot,
     };
     let made = newsletters::create(app, wanted).await?;
-    show(global, app, &made.slug).await
+    show(global, app, &made.slug).await?;
+    if !global.json {
+        print::note("Before the first issue goes out, put the dkim record into the DNS of the sender's domain.");
+    }
+    Ok(())
 }
 
 async fn set(global: &Global, app: &App, args: SetArgs) -> anyhow::Result<()> {
@@ -191,21 +197,23 @@ async fn show(global: &Global, app: &App, slug: &str) -> anyhow::Result<()> {
     };
     let now = tx.now;
     tx.commit().await?;
+    let signer = signing::signer(app, kept.sender_domain()).await?;
     let firings = next_firings(&kept, now)?;
     if global.json {
         let mut value = serde_json::to_value(&kept)?;
         let fields = value.as_object_mut().context("a newsletter is a JSON object")?;
         fields.insert("relay".into(), relay.map(|relay| relay.url().to_string()).into());
         fields.insert("next_slots".into(), firings.into());
+        fields.insert("dkim".into(), serde_json::json!({ "name": signer.dns_name(), "txt": signer.dns_text() }));
         return print::json(&value);
     }
-    for line in described(&kept, relay.as_ref(), &firings) {
+    for line in described(&kept, relay.as_ref(), &firings, &signer) {
         print::line(&line)?;
     }
     Ok(())
 }
 
-fn described(n: &Newsletter, relay: Option<&Relay>, firings: &[String]) -> Vec<String> {
+fn described(n: &Newsletter, relay: Option<&Relay>, firings: &[String], signer: &Signer) -> Vec<String> {
     let slot = n.slot.as_deref().and_then(|slot| slot.parse::<Schedule>().ok());
     let mut lines = vec![
         format!("{} ({})", n.name, n.slug),
@@ -222,6 +230,7 @@ fn described(n: &Newsletter, relay: Option<&Relay>, firings: &[String]) -> Vec<S
     ];
     lines.extend(relay.and_then(|relay| relay.paused_reason.as_ref()).map(|why| format!("  relay is paused: {why}")));
     lines.extend(firings.iter().map(|firing| format!("            {firing}")));
+    lines.push(format!("  dkim      {}. TXT {}", signer.dns_name(), signer.dns_strings()));
     lines
 }
 

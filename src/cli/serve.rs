@@ -27,6 +27,7 @@ pub async fn run(global: &Global, args: ServeArgs) -> anyhow::Result<()> {
     let Loaded { mut config, origins, .. } = global.load(flags)?;
     folder::make(&config.data)?;
     let _lock = folder::lock(&config.data)?;
+    let asked = start::signals()?;
     let listener = start::listen(&config).await?;
     if origins.get("public_url") == Some(&Origin::Default) {
         // With port 0 the system chose one.
@@ -34,7 +35,7 @@ pub async fn run(global: &Global, args: ServeArgs) -> anyhow::Result<()> {
     }
     let app = start::open(config, Clock::System).await?;
     welcome(&app, listener.local_addr()?).await?;
-    start::serve(app.clone(), web::serve(app, listener)).await
+    start::serve(app.clone(), web::serve(app, listener), asked).await
 }
 
 async fn welcome(app: &App, address: std::net::SocketAddr) -> anyhow::Result<()> {
@@ -49,5 +50,23 @@ async fn welcome(app: &App, address: std::net::SocketAddr) -> anyhow::Result<()>
     if let Some(link) = accounts::setup_link(app).await? {
         print::line(&format!("Make the first account within half an hour, once: {link}"))?;
     }
+    if let Some(why) = instance::check(app).await? {
+        print::note(&format!(
+            "Nothing is sent for now: {why}.\nTo send all the same: broadsheet --data {} go-ahead",
+            app.config.data.display()
+        ));
+    }
     Ok(())
+}
+
+/// `go-ahead`: mail may leave again, by somebody's word.
+///
+/// # Errors
+/// When the answer is no, or the database cannot be used.
+pub async fn go_ahead(global: &Global, yes: bool) -> anyhow::Result<()> {
+    let app = global.open().await?;
+    let Some(why) = instance::hold(&app).await? else { return print::line("Nothing is on hold.") };
+    print::confirm(&format!("Mail was put on hold: {why}."), yes)?;
+    instance::go_ahead(&app).await?;
+    print::line("Mail may leave again.")
 }

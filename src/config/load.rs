@@ -59,7 +59,7 @@ const OF_COMMANDS: [&str; 6] = [
     "BROADSHEET_ADMIN_PASSWORD",
     "BROADSHEET_ADMIN_PASSWORD_FILE",
     "BROADSHEET_LOG",
-    "BROADSHEET_FAIL_POINT",
+    "BROADSHEET_FAILPOINT",
 ];
 /// Secrets and configuration files are a few lines; whatever is larger is another file.
 const FILE_BYTES_MAX: u64 = 1 << 20;

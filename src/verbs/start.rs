@@ -71,17 +71,21 @@ pub async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Runs everything until SIGTERM, SIGINT or a part that fails; then drains. `door` is the web server, which ends when
-/// the app's `stop` is cancelled.
+/// Runs everything until `asked` (see [`signals`]) or a part that fails; then drains. `door` is the web server, which
+/// ends when the app's `stop` is cancelled.
 ///
 /// # Errors
 /// Those of the part that failed; the others are stopped in order all the same.
-pub async fn serve(app: App, door: impl Future<Output = anyhow::Result<()>> + Send + 'static) -> anyhow::Result<()> {
+pub async fn serve(
+    app: App,
+    door: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    asked: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
     let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
     parts.spawn(door);
     parts.spawn(scheduling::run(app.clone()));
     parts.spawn(deliver::run(app.clone()));
-    parts.spawn(stop_on_signal(app.stop.clone()));
+    parts.spawn(stop_when(asked, app.stop.clone()));
     let first = parts.join_next().await;
     app.stop.cancel();
     let drained = tokio::time::timeout(DRAIN_MAX, async { while parts.join_next().await.is_some() {} }).await;
@@ -96,20 +100,37 @@ pub async fn serve(app: App, door: impl Future<Output = anyhow::Result<()>> + Se
     }
 }
 
-/// Until the operator asks us to stop: Ctrl-C, or the SIGTERM of a service manager.
-async fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
-    #[cfg(unix)]
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    #[cfg(unix)]
-    let terminated = terminated.recv();
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<Option<()>>();
+/// Listens for the operator's wish to stop: Ctrl-C, or the SIGTERM of a service manager. Called before anybody is told
+/// that we serve, so that no signal finds us deaf.
+///
+/// # Errors
+/// When the operating system gives no signals.
+#[cfg(unix)]
+pub fn signals() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+    })
+}
+
+/// Listens for Ctrl-C.
+///
+/// # Errors
+/// None on this system.
+#[cfg(not(unix))]
+pub fn signals() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
+}
+
+async fn stop_when(asked: impl Future<Output = ()>, stop: CancellationToken) -> anyhow::Result<()> {
     tokio::select! {
-        asked = tokio::signal::ctrl_c() => asked?,
-        _ = terminated => {}
+        () = asked => tracing::info!("stopping: what is on the wire ends, nothing new begins"),
         () = stop.cancelled() => {}
     }
-    tracing::info!("stopping: what is on the wire ends, nothing new begins");
     Ok(())
 }
 

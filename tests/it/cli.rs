@@ -53,7 +53,9 @@ impl Ran {
 fn command(folder: &Folder, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_broadsheet"));
     let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("BROADSHEET_"));
-    ours.for_each(|name| drop(command.env_remove(name)));
+    for name in ours {
+        command.env_remove(name);
+    }
     command.arg("--data").arg(folder.path().join("data")).args(args).stdin(Stdio::null());
     command
 }

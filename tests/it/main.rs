@@ -9,6 +9,7 @@ mod house;
 mod media;
 mod parse;
 mod postbox;
+mod scheduling;
 mod store;
 mod wire;
 mod wire_chaos;
