@@ -35,7 +35,7 @@ pub async fn run(global: &Global, args: ServeArgs) -> anyhow::Result<()> {
     }
     let app = start::open(config, Clock::System).await?;
     welcome(&app, listener.local_addr()?).await?;
-    start::serve(app.clone(), web::serve(app, listener), asked).await
+    start::serve_until(app.clone(), web::serve(app, listener), asked).await
 }
 
 async fn welcome(app: &App, address: std::net::SocketAddr) -> anyhow::Result<()> {

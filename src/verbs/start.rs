@@ -71,12 +71,20 @@ pub async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
     })
 }
 
+/// [`serve_until`] the operator asks us to stop.
+///
+/// # Errors
+/// Those of [`serve_until`].
+pub async fn serve(app: App, door: impl Future<Output = anyhow::Result<()>> + Send + 'static) -> anyhow::Result<()> {
+    serve_until(app, door, signals()?).await
+}
+
 /// Runs everything until `asked` (see [`signals`]) or a part that fails; then drains. `door` is the web server, which
 /// ends when the app's `stop` is cancelled.
 ///
 /// # Errors
 /// Those of the part that failed; the others are stopped in order all the same.
-pub async fn serve(
+pub async fn serve_until(
     app: App,
     door: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     asked: impl Future<Output = ()> + Send + 'static,
