@@ -44,9 +44,6 @@ async fn welcome(app: &App, address: std::net::SocketAddr) -> anyhow::Result<()>
         app.config.public_url,
         app.config.data.display()
     ))?;
-    if let Some(why) = instance::check(app).await? {
-        print::line(&format!("Outgoing mail is on hold: {why}. Say go in the desk's settings when it may leave"))?;
-    }
     if let Some(link) = accounts::setup_link(app).await? {
         print::line(&format!("Make the first account within half an hour, once: {link}"))?;
     }
