@@ -21,3 +21,4 @@ pub mod relays;
 pub mod scheduling;
 pub mod signing;
 pub mod start;
+pub mod test_mail;

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use serde_json::json;
 
+use crate::issue::finding::Severity;
 use crate::issue::rendered::Rendered;
 use crate::store::event::About;
 use crate::store::issue::{IssueRow, IssueState};
@@ -10,6 +11,7 @@ use crate::store::{self, Tx};
 use crate::values::clock::Millis;
 use crate::values::ids::{IssueId, SubscriberId};
 use crate::verbs::app::App;
+use crate::verbs::editing::rendering::{self, Ready};
 use crate::verbs::failpoint;
 use crate::verbs::refusal::Refusal;
 
@@ -71,6 +73,28 @@ pub async fn unschedule(app: &App, issue: IssueId) -> anyhow::Result<()> {
     tx.commit().await?;
     tell(app, issue);
     Ok(())
+}
+
+/// The issue as it would go out, if nothing keeps it from that; pictures that lie elsewhere are fetched for it.
+///
+/// # Errors
+/// [`Refusal::Blocked`] with what must be put right, [`Refusal::NoSuchIssue`], or the store cannot.
+pub async fn checked(app: &App, issue: IssueId) -> anyhow::Result<Ready> {
+    let ready = rendering::for_sending(app, issue).await?.ok_or(Refusal::NoSuchIssue)?;
+    if ready.is_blocked() {
+        let blocks = ready.findings.into_iter().filter(|finding| finding.severity == Severity::Blocks);
+        return Err(Refusal::Blocked(blocks.collect()).into());
+    }
+    Ok(ready)
+}
+
+/// Checks, renders and publishes: the issue goes out when the hold is over.
+///
+/// # Errors
+/// [`Refusal`], or the store cannot; then nothing was frozen.
+pub async fn send(app: &App, issue: IssueId, hold_ms: i64) -> anyhow::Result<Published> {
+    let ready = checked(app, issue).await?;
+    freeze(app, issue, ready.row.revision, &ready.rendered, hold_ms).await
 }
 
 /// Freezes `rendered` and the audience in one transaction: from here on the issue is sending, its first mail leaving

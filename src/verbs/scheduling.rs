@@ -11,6 +11,8 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::app::App;
+use super::publish;
+use super::refusal::Refusal;
 use crate::schedule::slots::{self, Decision, Situation};
 use crate::schedule::{Firing, Schedule, wall, zone};
 use crate::store::Tx;
@@ -203,7 +205,16 @@ async fn publish_due(app: &App, due: &IssueRow) -> anyhow::Result<()> {
     if now.since(at) > newsletter.max_lateness_ms {
         return hold_issue(app, due, &too_late(now, at, &newsletter)).await;
     }
-    Ok(())
+    let hold_ms = i64::try_from(app.config.hold_seconds).unwrap_or(i64::MAX).saturating_mul(Millis::SECOND);
+    match publish::send(app, due.id, hold_ms).await {
+        Ok(_) => Ok(()),
+        Err(error) => match error.downcast_ref::<Refusal>() {
+            // Somebody is saving: the next look is a second away.
+            Some(Refusal::Changing) => Ok(()),
+            Some(refusal) => hold_issue(app, due, &refusal.to_string()).await,
+            None => Err(error),
+        },
+    }
 }
 
 async fn hold_issue(app: &App, due: &IssueRow, reason: &str) -> anyhow::Result<()> {

@@ -24,7 +24,7 @@ pub(super) enum Job {
 }
 
 /// A message and its envelope, ready for the wire.
-pub(super) struct Outgoing {
+pub(in crate::verbs) struct Outgoing {
     pub mail_from: String,
     pub rcpt_to: String,
     pub message: Vec<u8>,

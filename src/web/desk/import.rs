@@ -81,7 +81,10 @@ pub(super) async fn upload(State(app): State<App>, room: Room, form: Multipart) 
     let report = match membership::import(&on, dry, Cursor::new(copy)).await? {
         Ok(report) => report,
         Err(why) => {
-            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &empty(&app, &room, &sentence(&why.to_string())).await?);
+            return page_with(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &empty(&app, &room, &sentence(&why.to_string())).await?,
+            );
         }
     };
     let (on, newsletter, account, file) = (app.clone(), room.paper.id, room.who.account.id, name.clone());
