@@ -283,7 +283,11 @@ impl Writer<'_> {
             Side::End => self.theme.end,
         };
         // Words beside the end of a column of figures need more air than figures do.
-        let gap = if at > 0 && side == Side::Start && sides[at - 1] == Side::End { 20 } else { 10 };
+        let gap = match at.checked_sub(1).and_then(|before| sides.get(before)) {
+            Some(Side::End) if side == Side::Start => 20,
+            _ if sides.len() > WIDE_TABLE_COLUMNS => 6,
+            _ => 10,
+        };
         let padding = match (at, self.theme.right_to_left()) {
             (0, _) => "9px 0".to_owned(),
             (_, false) => format!("9px 0 9px {gap}px"),

@@ -11,6 +11,7 @@ mod parse;
 mod postbox;
 mod scheduling;
 mod store;
+mod verified;
 mod wire;
 mod wire_chaos;
 mod wire_private;
