@@ -5,12 +5,10 @@
 use super::columns::{self, Side};
 use super::credit;
 use super::html::{TEXT_WIDTH_PX, Writer};
-use super::quote::attributed;
+use super::quote::{attributed, is_short};
 use super::theme::{INK, MONO, RULE, SHADE, SOFT};
 use super::tree::{Block, Figure, Inline, Item, List, Source, Table, plain};
 
-/// Quotes up to this many characters are set large; longer ones as text.
-const PULL_QUOTE_LETTERS_MAX: usize = 240;
 /// Tables with more columns than this are set smaller, to be readable at 320 px.
 const WIDE_TABLE_COLUMNS: usize = 4;
 
@@ -125,12 +123,11 @@ impl Writer<'_> {
     fn quote(&mut self, inner: &[Block]) {
         let (words, who) = attributed(inner);
         let accent = self.theme.accent;
-        let letters: usize = words.iter().map(letters).sum();
         let open = format!(
             "<blockquote class=\"r\" style=\"margin:28px 0;padding:20px 0 18px;border-top:1px solid {accent};border-bottom:1px solid {accent}\">"
         );
         self.push(&open);
-        let large = letters <= PULL_QUOTE_LETTERS_MAX && words.iter().all(|block| matches!(block, Block::Paragraph(_)));
+        let large = is_short(&words);
         if large {
             self.pull_quote(&words, who.is_some());
         } else {
@@ -304,11 +301,4 @@ impl Writer<'_> {
 
 fn side(sides: &[Side], at: usize) -> Side {
     sides.get(at).copied().unwrap_or(Side::Start)
-}
-
-fn letters(block: &Block) -> usize {
-    match block {
-        Block::Paragraph(text) => plain(text).chars().count(),
-        _ => 0,
-    }
 }

@@ -4,6 +4,8 @@ use super::tree::{Block, Inline, plain};
 
 /// Longest line, in characters, that is taken for a name without a dash before it.
 const NAME_LETTERS_MAX: usize = 90;
+/// Quotes up to this many characters are set large; longer ones as text.
+const LARGE_LETTERS_MAX: usize = 240;
 const CLOSING_MARKS: [char; 7] = ['”', '"', '»', '“', '’', '」', '』'];
 
 /// A quote's text and, apart from it, who said it (without the dash): "— Dr Amara Osei, Saltmarsh Marine Station" as
@@ -21,6 +23,16 @@ pub fn attributed(quote: &[Block]) -> (Vec<Block>, Option<Vec<Inline>>) {
         text.push(Block::Paragraph(last[..line_start - 1].to_vec()));
     }
     if text.is_empty() { (quote.to_vec(), None) } else { (text, Some(who)) }
+}
+
+/// Whether a quote is set large: a few words, in paragraphs only.
+#[must_use]
+pub fn is_short(quote: &[Block]) -> bool {
+    let letters = |block: &Block| match block {
+        Block::Paragraph(text) => Some(plain(text).chars().count()),
+        _ => None,
+    };
+    quote.iter().map(letters).sum::<Option<usize>>().is_some_and(|letters| letters <= LARGE_LETTERS_MAX)
 }
 
 /// A last paragraph that is a name: short, no sentence, no words of the quote.

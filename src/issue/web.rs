@@ -8,7 +8,7 @@ use super::credit;
 use super::html::{Medium, TEXT_WIDTH_PX, Writer, escape};
 use super::newsletter::Masthead;
 use super::pictures::Pictures;
-use super::quote::attributed;
+use super::quote::{attributed, is_short};
 use super::slots::Slots;
 use super::theme::Theme;
 use super::tree::{Block, Figure, Inline, Issue, Item, List, Source, Story, Table, plain};
@@ -165,10 +165,11 @@ impl Writer<'_> {
             }
             match block {
                 Block::Paragraph(text) => {
-                    self.push(if initial && begins_with_a_letter(text) { "<p class=\"first\">" } else { "<p>" });
+                    let first = initial && takes_an_initial(text);
+                    self.push(if first { "<p class=\"first\">" } else { "<p>" });
                     self.inlines(text);
                     self.push("</p>\n");
-                    initial = false;
+                    initial &= !first;
                 }
                 Block::Table(table) => {
                     let above = at.checked_sub(1).and_then(|above| blocks.get(above));
@@ -223,10 +224,11 @@ impl Writer<'_> {
     }
 
     fn web_item(&mut self, item: &Item) {
-        self.push("<li>");
-        if let Some(done) = item.task {
-            self.push(if done { "☑ " } else { "☐ " });
-        }
+        self.push(match item.task {
+            Some(true) => "<li class=\"task\">☑ ",
+            Some(false) => "<li class=\"task\">☐ ",
+            None => "<li>",
+        });
         for (at, block) in item.blocks.iter().enumerate() {
             match block {
                 Block::Paragraph(text) if at == 0 => self.inlines(text),
@@ -238,7 +240,7 @@ impl Writer<'_> {
 
     fn web_quote(&mut self, inner: &[Block]) {
         let (words, who) = attributed(inner);
-        self.push("<blockquote>");
+        self.push(if is_short(&words) { "<blockquote>" } else { "<blockquote class=\"long\">" });
         self.web_blocks(&words, false);
         if let Some(who) = who {
             self.push("<footer>");
@@ -325,7 +327,12 @@ impl Writer<'_> {
     }
 }
 
+/// Paragraphs shorter than this, in characters, are a greeting or a line: no initial of three lines stands beside them.
+const INITIAL_LETTERS_MIN: usize = 180;
+
 /// Only a letter makes an initial; a quotation mark or a picture doesn't.
-fn begins_with_a_letter(text: &[Inline]) -> bool {
-    matches!(text.first(), Some(Inline::Text(text)) if text.chars().next().is_some_and(char::is_alphabetic))
+fn takes_an_initial(text: &[Inline]) -> bool {
+    let begins =
+        matches!(text.first(), Some(Inline::Text(text)) if text.chars().next().is_some_and(char::is_alphabetic));
+    begins && plain(text).chars().count() >= INITIAL_LETTERS_MIN
 }
