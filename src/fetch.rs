@@ -15,8 +15,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::media::FILE_BYTES_MAX;
-
+/// Largest file that is taken: a camera's finest JPEG has about 15 MB.
+pub const FILE_BYTES_MAX: usize = 20 * 1024 * 1024;
 /// A picture's server that needs longer is down.
 const TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);

@@ -204,7 +204,9 @@ impl Writer<'_> {
         let open = format!("<p style=\"margin:{margin};font:15px/24px {}\">", self.theme.sans);
         self.push(&open);
         self.text(&source.label);
-        self.push(" ");
+        if !source.label.ends_with('：') {
+            self.push(" ");
+        }
         let mut linked = false;
         for inline in &source.text {
             linked |= matches!(inline, Inline::Link(_));

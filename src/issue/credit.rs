@@ -106,7 +106,8 @@ fn credit_at(caption: &str, colon: usize) -> Option<Credit> {
     let cut = cut.trim_end().trim_end_matches(['/', '|', '–', '—', '-', '·', '•', ',', ';']).trim_end();
     let label = head[start..].trim();
     let is_credit = ["credit", "credits"].contains(&label.to_lowercase().as_str());
-    let credit = if is_credit { name.trim().to_owned() } else { format!("{label}: {}", name.trim()) };
+    let colon = if caption[colon..].starts_with('：') { "：" } else { ": " };
+    let credit = if is_credit { name.trim().to_owned() } else { format!("{label}{colon}{}", name.trim()) };
     Some(Credit { begins: cut.chars().count(), credit })
 }
 
@@ -143,7 +144,7 @@ mod tests {
             ("Trois navires. Crédit : Inès", "Trois navires.", "Crédit: Inès"),
             ("Three ships. Photo by Ines on Unsplash", "Three ships.", "Photo by Ines on Unsplash"),
             ("Three ships (photo by Ines)", "Three ships", "photo by Ines"),
-            ("三艘船。图片：张三", "三艘船。", "图片: 张三"),
+            ("三艘船。图片：张三", "三艘船。", "图片：张三"),
             ("Image: the harbour. Credit: Ann", "Image: the harbour.", "Ann"),
         ] {
             let found = find(caption).unwrap();

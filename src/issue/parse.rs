@@ -81,7 +81,8 @@ impl Reading<'_> {
         let before = self.lines_before;
         let mut fields = std::mem::take(&mut self.fields);
         let lines = self.manuscript.lines().iter().enumerate().skip(before);
-        let text: Vec<String> = lines.map(|(index, line)| fields.hide(line, index + 1)).collect();
+        let text: Vec<String> =
+            lines.map(|(index, line)| fields.hide(line, Place { line: index + 1, column: 1 })).collect();
         self.fields = fields;
         let arena = Arena::new();
         let root = comrak::parse_document(&arena, &text.join("\n"), &markdown::options());

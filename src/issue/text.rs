@@ -200,7 +200,8 @@ impl Twin<'_> {
             Block::Table(table) => self.table(table, indent),
             Block::Figure(figure) => self.figure(figure, indent),
             Block::Source(source) => {
-                let text = format!("{} {}", clean(&source.label), self.inlines(&source.text));
+                let gap = if source.label.ends_with('：') { "" } else { " " };
+                let text = format!("{}{gap}{}", clean(&source.label), self.inlines(&source.text));
                 self.measure.wrap(&text, indent, indent)
             }
             Block::Rule => format!("{indent}  * * *\n"),

@@ -253,7 +253,9 @@ impl Writer<'_> {
     fn web_source(&mut self, source: &Source) {
         self.push("<p class=\"source\">");
         self.text(&source.label);
-        self.push(" ");
+        if !source.label.ends_with('：') {
+            self.push(" ");
+        }
         self.inlines(&source.text);
         self.push("</p>\n");
     }

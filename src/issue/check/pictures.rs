@@ -57,7 +57,7 @@ fn alt(figure: &Figure, findings: &mut Vec<Finding>) {
 fn credited(figure: &Figure, findings: &mut Vec<Finding>) {
     let is_decoration = figure.alt.as_deref().is_some_and(|alt| alt.trim().is_empty());
     let says = credit::find(&plain(&figure.caption)).is_some();
-    if figure.credit.is_none() && !says && !is_decoration {
+    if figure.credit.is_none() && !says && !is_decoration && !figure.image.is_empty() {
         findings.push(Finding::warns(
             "missing-credit",
             figure.at,

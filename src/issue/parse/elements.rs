@@ -76,6 +76,11 @@ pub(super) fn is_block(name: &str) -> bool {
     BLOCKS.contains(&name)
 }
 
+/// Elements whose words can't be shown either.
+pub(super) fn is_dropped(name: &str) -> bool {
+    DROPPED.contains(&name)
+}
+
 pub(super) fn is_void(name: &str) -> bool {
     VOID.contains(&name)
 }
@@ -162,7 +167,7 @@ impl Reading<'_> {
 
     fn inline_element(&mut self, element: Element) -> Vec<Inline> {
         let at = element.at;
-        if is_hidden(&element) || DROPPED.contains(&element.name.as_str()) {
+        if is_hidden(&element) || is_dropped(&element.name) {
             self.drop_element(element);
             return Vec::new();
         }
@@ -182,6 +187,8 @@ impl Reading<'_> {
             "q" => self.between(element, "“", "”"),
             "rt" => self.between(element, "(", ")"),
             "br" => vec![Inline::Break],
+            // The parentheses around a reading, which `rt` brings itself.
+            "rp" => Vec::new(),
             "img" => vec![Inline::Image(self.img(&element))],
             "a" => {
                 let url = element.attribute("href").map(str::to_owned);
@@ -206,7 +213,7 @@ impl Reading<'_> {
 
     fn block_element(&mut self, element: Element) -> Vec<Placed> {
         let at = element.at;
-        if is_hidden(&element) || DROPPED.contains(&element.name.as_str()) {
+        if is_hidden(&element) || is_dropped(&element.name) {
             self.drop_element(element);
             return Vec::new();
         }

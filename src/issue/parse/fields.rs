@@ -46,18 +46,18 @@ pub(super) enum Piece<'a> {
 }
 
 impl Fields {
-    /// Hides the fields of one line.
-    pub(super) fn hide(&mut self, line: &str, number: usize) -> String {
+    /// Hides the fields of a line, or of a text within one, that begins at `start`.
+    pub(super) fn hide(&mut self, line: &str, start: Place) -> String {
         if !line.contains("{{") && !line.contains(is_ours) {
             return line.to_owned();
         }
         let mut out = String::with_capacity(line.len());
         let mut rest = line;
-        while let Some(start) = rest.find(|letter| letter == '{' || is_ours(letter)) {
-            out.push_str(&rest[..start]);
-            rest = &rest[start..];
-            let column = line[..line.len() - rest.len()].chars().count() + 1;
-            let at = Place { line: number, column };
+        while let Some(next) = rest.find(|letter| letter == '{' || is_ours(letter)) {
+            out.push_str(&rest[..next]);
+            rest = &rest[next..];
+            let column = line[..line.len() - rest.len()].chars().count() + start.column;
+            let at = Place { column, ..start };
             let taken = match (rest.starts_with("{{"), rest.find("}}")) {
                 (true, Some(end)) => self.hide_one(&rest[..end + 2], read(&rest[2..end]), at, &mut out),
                 (true, None) => {

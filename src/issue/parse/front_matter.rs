@@ -300,10 +300,16 @@ impl Reading<'_> {
             text.trim().to_owned()
         };
         let mut fields = std::mem::take(&mut self.fields);
-        let hidden = fields.hide(&even, at.line);
+        let hidden = fields.hide(&even, self.within_quotes(at));
         let inlines = super::fields::inlines(&fields, &hidden, &mut self.findings);
         self.fields = fields;
         inlines
+    }
+
+    /// Where a value's words begin: behind the quote, if it has one.
+    fn within_quotes(&self, at: Place) -> Place {
+        let quoted = self.manuscript.line(at.line).chars().nth(at.column.saturating_sub(1));
+        Place { column: at.column + usize::from(matches!(quoted, Some('"' | '\''))), ..at }
     }
 
     fn number(&mut self, value: Value, at: Place) -> Option<i64> {
@@ -400,7 +406,7 @@ impl Reading<'_> {
 
     fn caption_value(&mut self, caption: &str, at: Place) -> Vec<Inline> {
         let mut fields = std::mem::take(&mut self.fields);
-        let hidden = fields.hide(caption, at.line);
+        let hidden = fields.hide(caption, self.within_quotes(at));
         self.fields = fields;
         self.inlines_in(hidden.trim(), at)
     }

@@ -10,7 +10,7 @@ use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer};
 
 use super::NESTING_MAX;
-use super::elements::{is_block, is_known, is_void};
+use super::elements::{is_block, is_dropped, is_known, is_void};
 use super::markdown::{Placed, Reading};
 use crate::issue::finding::Finding;
 use crate::issue::tree::{Inline, Place};
@@ -91,6 +91,8 @@ impl Weaver {
             let at = if line == at.line { at } else { Place { line, column: 1 } };
             match token {
                 Token::CharacterTokens(text) => self.push(Piece::Text(text.to_string())),
+                // Parts of a drawing; the whole of it is left out, and said to be.
+                Token::TagToken(tag) if !is_known(&tag.name) && self.is_dropping() => {}
                 Token::TagToken(tag) if !is_known(&tag.name) => {
                     self.push(Piece::Text(as_written(html, &tag)));
                     note_unknown(reading, html, &tag, at);
@@ -100,6 +102,10 @@ impl Weaver {
                 _ => {}
             }
         }
+    }
+
+    fn is_dropping(&self) -> bool {
+        self.open.iter().any(|element| is_dropped(&element.name))
     }
 
     fn start(&mut self, tag: &Tag, at: Place) {

@@ -3,9 +3,14 @@
 use crate::issue::finding::Finding;
 use crate::issue::tree::Place;
 
-/// The source in lines, and where the front matter ends.
+/// Bytes between two marks of [`Manuscript::marks`].
+const MARK_BYTES: usize = 64;
+
+/// The source in lines.
 pub(super) struct Manuscript {
     lines: Vec<String>,
+    /// Letters of each line before every 64th byte, so that places in a line of a megabyte cost no more than others.
+    marks: Vec<Vec<usize>>,
 }
 
 impl Manuscript {
@@ -15,8 +20,10 @@ impl Manuscript {
         // A file without a single line feed and with several carriage returns is from a very old Mac.
         let old_mac = !source.contains('\n') && source.matches('\r').count() > 1;
         let lines = if old_mac { source.split('\r').collect() } else { source.split('\n').collect::<Vec<_>>() };
-        let lines = lines.into_iter().enumerate().map(|(index, line)| even(line, index + 1, findings)).collect();
-        Self { lines }
+        let lines = lines.into_iter().enumerate().map(|(index, line)| even(line, index + 1, findings));
+        let lines: Vec<String> = lines.collect();
+        let marks = lines.iter().map(|line| marks(line)).collect();
+        Self { lines, marks }
     }
 
     pub(super) fn lines(&self) -> &[String] {
@@ -30,10 +37,26 @@ impl Manuscript {
 
     /// The place of a byte of a line; both count from 1, as comrak counts.
     pub(super) fn place(&self, line: usize, byte: usize) -> Place {
-        let text = self.line(line);
-        let before = text.char_indices().take_while(|(at, _)| at + 1 < byte).count();
-        Place { line, column: before + 1 }
+        let text = self.line(line).as_bytes();
+        let end = byte.saturating_sub(1).min(text.len());
+        let block = end / MARK_BYTES;
+        let marks = line.checked_sub(1).and_then(|index| self.marks.get(index));
+        let before = marks.and_then(|marks| marks.get(block)).copied().unwrap_or(0);
+        Place { line, column: before + letters(&text[block * MARK_BYTES..end]) + 1 }
     }
+}
+
+fn marks(line: &str) -> Vec<usize> {
+    let mut marks = vec![0];
+    for block in line.as_bytes().chunks(MARK_BYTES) {
+        marks.push(marks.last().copied().unwrap_or(0) + letters(block));
+    }
+    marks
+}
+
+/// Letters that begin among these bytes of UTF-8.
+fn letters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte & 0xC0) != 0x80).count()
 }
 
 /// One line without its carriage return and without characters that no mail may carry. Taken-out characters are

@@ -111,6 +111,14 @@ impl Reading<'_> {
             }
             NodeValue::CodeBlock(code) => {
                 self.note_code(node);
+                if code.fenced && !code.closed {
+                    self.findings.push(Finding::warns(
+                        "unclosed-code",
+                        at,
+                        format!("code begins here and never ends: {}", self.manuscript.line(at.line).trim()),
+                        "put a line ``` where it ends",
+                    ));
+                }
                 let language = code.info.split_whitespace().next().unwrap_or_default().to_owned();
                 let text = self.fields.restore(code.literal.trim_end_matches('\n'));
                 Block::Code { language, text }
@@ -239,12 +247,12 @@ impl Reading<'_> {
     }
 
     fn text(&mut self, text: &str, at: Place) -> Vec<Inline> {
-        if text.contains("](") {
+        if text.contains("](") || text.contains("][") {
             self.findings.push(Finding::warns(
                 "broken-link",
                 at,
                 "this looks like a link, but Markdown doesn't read it as one",
-                "write [words](https://…) without spaces in the address; put an address with spaces in <…>",
+                "write [words](https://…) without spaces in the address; for [words][label] write the line [label]: https://…",
             ));
         }
         if text.contains("[^") {

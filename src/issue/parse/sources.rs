@@ -33,13 +33,14 @@ const SOURCE_LABELS: [&str; 24] = [
 /// The source label that a text begins with, with its colon, in one spelling: "SOURCE :" is "Source:".
 pub(super) fn label(text: &str) -> Option<String> {
     let text = text.trim_start().trim_start_matches(['(', '（']);
-    let (word, _) = text.split_once([':', '：'])?;
-    let word = word.trim().to_lowercase();
+    let (written, _) = text.split_once([':', '：'])?;
+    let word = written.trim().to_lowercase();
+    let colon = if text[written.len()..].starts_with('：') { '：' } else { ':' };
     let known = SOURCE_LABELS.contains(&word.as_str());
     known.then(|| {
         let mut letters = word.chars();
         let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-        format!("{first}{}:", letters.as_str())
+        format!("{first}{}{colon}", letters.as_str())
     })
 }
 
@@ -89,7 +90,7 @@ mod tests {
             ("Sources : x", "Sources:"),
             ("via: x", "Via:"),
             ("(Source: x)", "Source:"),
-            ("来源：新华社", "来源:"),
+            ("来源：新华社", "来源："),
             ("المصدر: وكالة", "المصدر:"),
         ] {
             assert_eq!(label(text).as_deref(), Some(shown));
