@@ -12,6 +12,8 @@ mod media;
 mod parse;
 mod parse_limits;
 mod postbox;
+mod public;
+mod readers;
 mod scheduling;
 mod store;
 mod verified;

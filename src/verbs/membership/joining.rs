@@ -72,8 +72,8 @@ pub async fn sign_up(app: &App, form: SignUp) -> anyhow::Result<SignedUp> {
         let known = subscriber::by_address(&mut tx, &form.address).await?;
         known.map_or_else(|| SubscriberId::new(tx.now), |known| known.id)
     };
-    // Before the transaction, and also when nothing will be sent: signing takes the longest of all.
-    let confirmation = letter::confirmation(app, &form.newsletter, id, &form.address).await?;
+    // Before the transaction, and also when nothing will be sent: writing it takes the longest of all.
+    let confirmation = letter::confirmation(app, &form.newsletter, id, &form.address)?;
     let mut tx = app.store.write().await?;
     if !few_enough(app, &mut tx, &form).await? {
         tx.commit().await?;

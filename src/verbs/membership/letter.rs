@@ -1,53 +1,53 @@
 //! The one letter that a sign-up causes. It carries nothing that whoever filled in the form could choose: no name, no
 //! words of theirs (I25 of the bad-input table), so that nobody can send their own text through us.
 
-use lettre::message::Mailbox;
-use lettre::message::header::{ContentTransferEncoding, ContentType};
-
+use crate::issue::envelope;
+use crate::issue::letter::{Addressee, Confirmation, confirm_letter, letter_message};
 use crate::store::letter::{LetterKind, NewLetter};
 use crate::store::newsletter::Newsletter;
 use crate::values::address::Address;
 use crate::values::clock::Millis;
-use crate::values::ids::SubscriberId;
+use crate::values::ids::{IssueId, SubscriberId};
 use crate::values::token::Purpose;
 use crate::verbs::app::App;
+use crate::verbs::deliver::return_domain;
 
 /// How long the button works: long enough for a holiday's first days, short enough for a found mail to be worthless.
 const CONFIRM_MS: i64 = 7 * Millis::DAY;
 
-/// The letter that asks for confirmation.
+/// The letter that asks for confirmation, complete but for its signature.
 ///
 /// # Errors
-/// When it cannot be built.
-pub(super) async fn confirmation(
+/// When it cannot be built: a fault of the templates, or of the newsletter's own addresses.
+pub(super) fn confirmation(
     app: &App,
     newsletter: &Newsletter,
     id: SubscriberId,
     address: &Address,
 ) -> anyhow::Result<NewLetter> {
-    let expires = app.clock.now().plus(CONFIRM_MS);
+    let now = app.clock.now();
+    let expires = now.plus(CONFIRM_MS);
+    let masthead = newsletter.masthead(&app.config.public_url);
     let token = app.keys.seal(Purpose::Confirm, [newsletter.id.0, id.0, expires.0]);
-    let link = format!("{}/c/{token}", app.config.public_url.trim_end_matches('/'));
-    let from = Mailbox::new(Some(newsletter.from_name.clone()), newsletter.from_address.parse()?);
-    let text = format!(
-        "Please confirm that you want {name}:\r\n\r\n{link}\r\n\r\n\
-         If you did not ask for it, do nothing, and nothing will be sent.\r\n\r\n{postal}\r\n",
-        name = newsletter.name,
-        postal = newsletter.postal_address,
-    );
-    let message = lettre::Message::builder()
-        .from(from)
-        .to(Mailbox::new(None, address.as_str().parse()?))
-        .subject(format!("Confirm your subscription to {}", newsletter.name))
-        .header(ContentType::TEXT_PLAIN)
-        .header(ContentTransferEncoding::QuotedPrintable)
-        .body(text)?;
+    let confirm_url = format!("{}/c/{token}", masthead.public_url);
+    let letter = confirm_letter(&Confirmation {
+        masthead: &masthead,
+        confirm_url: &confirm_url,
+        // The page has both buttons; a link that did it at once would be pressed by scanners.
+        not_me_url: &confirm_url,
+        asked_at: now,
+        expires_at: expires,
+    })?;
+    let domain = return_domain(app, newsletter.sender_domain());
+    let unique = app.keys.fingerprint(&format!("confirmation {} {} {}", newsletter.id, id, now.0));
+    let message_id = format!("confirm.{unique}@{}", newsletter.sender_domain());
+    let to = Addressee { address: address.as_str(), name: "", message_id: &message_id, at: now };
     Ok(NewLetter {
         kind: LetterKind::Confirm,
         newsletter_id: newsletter.id,
         subscriber_id: Some(id),
         address: address.as_str().to_owned(),
-        return_path: newsletter.from_address.clone(),
-        message: message.formatted(),
+        return_path: envelope::return_path(&app.keys, IssueId(0), id, &domain),
+        message: letter_message(&letter, &masthead, to)?,
     })
 }
