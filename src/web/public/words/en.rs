@@ -76,7 +76,7 @@ pub(super) const WORDS: Words = Words {
     new_link: "Send me a new link",
     expired_note: "Links for leaving never run out.",
     leave_title: "Leave {name}",
-    leave_heading: "Leave, or less?",
+    leave_heading: "Leave, or pause?",
     leave_lead: "This is about the mails to {address}. Each choice holds from this moment, also for a mail that is on its way out.",
     leave: "Leave",
     leave_text: "No more mails from {name}.",
