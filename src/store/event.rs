@@ -1,7 +1,7 @@
 //! The history: append-only, one line a thing that happened to a person or an issue.
 
 use super::Tx;
-use super::many::places;
+use super::many::{ROWS_MAX, places};
 use crate::values::ids::{AccountId, EventId, IssueId, NewsletterId, SubscriberId};
 
 /// Whom and what a line of history is about. Leave out what it is not.
@@ -44,7 +44,7 @@ pub async fn insert(tx: &mut Tx, kind: &str, about: About, detail: &serde_json::
     Ok(id)
 }
 
-/// Adds the same line for many persons at once (at most `many::ROWS_MAX`).
+/// Adds the same line for many persons at once.
 ///
 /// # Errors
 /// When the store cannot.
@@ -56,16 +56,15 @@ pub async fn insert_many(
     subscribers: &[SubscriberId],
     detail: &serde_json::Value,
 ) -> Result<(), sqlx::Error> {
-    if subscribers.is_empty() {
-        return Ok(());
-    }
-    let text = format!(
-        "INSERT INTO event (id, at, kind, newsletter_id, subscriber_id, account_id, detail) VALUES {}",
-        places(subscribers.len(), 7, 1)
-    );
     let (now, at, detail) = (tx.now.0, tx.now, detail.to_string());
     let new = || EventId::new(at);
-    execute_many!(tx, text, [], subscribers, |id| [new(), now, kind, newsletter, *id, account, &detail])?;
+    for some in subscribers.chunks(ROWS_MAX) {
+        let text = format!(
+            "INSERT INTO event (id, at, kind, newsletter_id, subscriber_id, account_id, detail) VALUES {}",
+            places(some.len(), 7, 1)
+        );
+        execute_many!(tx, text, [], some, |id| [new(), now, kind, newsletter, *id, account, &detail])?;
+    }
     Ok(())
 }
 

@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
-/// Rows of one statement. SQLite takes 32,766 binds and Postgres 65,535; the widest of ours has 8 columns.
-pub(crate) const ROWS_MAX: usize = 1_000;
+/// Rows of one statement. Beyond some hundreds of binds SQLite's own bookkeeping of names (`$1` is one) costs more than
+/// the statement saves, since it looks each of them up in a list.
+pub(crate) const ROWS_MAX: usize = 100;
 
 /// "($2, $3), ($4, $5)": `rows` groups of `columns` places, counting from `first`.
 #[must_use]

@@ -1,7 +1,7 @@
 //! Subscribers: one row an address, whatever it is subscribed to.
 
 use super::Tx;
-use super::many::places;
+use super::many::{ROWS_MAX, places};
 use crate::values::address::Address;
 use crate::values::ids::SubscriberId;
 
@@ -95,19 +95,21 @@ pub struct NewSubscriber {
     pub name: String,
 }
 
-/// Keeps many at once (at most `many::ROWS_MAX`, each key once); gives `(key, id)` of all of them.
+/// Keeps many at once, each key once; gives `(key, id)` of all of them.
 ///
 /// # Errors
 /// When the database cannot be written.
 pub async fn keep_many(tx: &mut Tx, new: &[NewSubscriber]) -> Result<Vec<(String, SubscriberId)>, sqlx::Error> {
-    if new.is_empty() {
-        return Ok(Vec::new());
+    let (now, mut kept) = (tx.now.0, Vec::with_capacity(new.len()));
+    for some in new.chunks(ROWS_MAX) {
+        let text = format!(
+            "INSERT INTO subscriber (id, address, address_key, name, created_at) VALUES {} \
+             ON CONFLICT (address_key) DO UPDATE SET address_key = excluded.address_key RETURNING address_key, id",
+            places(some.len(), 5, 1)
+        );
+        let rows: Result<Vec<(String, SubscriberId)>, sqlx::Error> =
+            sql_many!(tx, text, [], some, |row| [row.id, &row.address, &row.key, &row.name, now]);
+        kept.extend(rows?);
     }
-    let text = format!(
-        "INSERT INTO subscriber (id, address, address_key, name, created_at) VALUES {} \
-         ON CONFLICT (address_key) DO UPDATE SET address_key = excluded.address_key RETURNING address_key, id",
-        places(new.len(), 5, 1)
-    );
-    let now = tx.now.0;
-    sql_many!(tx, text, [], new, |row| [row.id, &row.address, &row.key, &row.name, now])
+    Ok(kept)
 }

@@ -1,7 +1,7 @@
 //! Subscriptions: subscriber × newsletter, with status and proof of consent.
 
 use super::Tx;
-use super::many::places;
+use super::many::{ROWS_MAX, places};
 use super::subscriber::like;
 use crate::audience::status::Status;
 use crate::values::ids::{IssueId, NewsletterId, SubscriberId};
@@ -231,22 +231,23 @@ pub async fn known(
     newsletter: NewsletterId,
     keys: &[String],
 ) -> Result<Vec<(String, SubscriberId, Option<Status>)>, sqlx::Error> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
+    let mut known = Vec::with_capacity(keys.len());
+    for some in keys.chunks(ROWS_MAX) {
+        let text = format!(
+            "SELECT s.address_key, s.id, n.status FROM subscriber s \
+             LEFT JOIN subscription n ON n.newsletter_id = $1 AND n.subscriber_id = s.id WHERE s.address_key IN {}",
+            places(1, some.len(), 2)
+        );
+        let rows: Result<Vec<(String, SubscriberId, Option<String>)>, sqlx::Error> =
+            sql_many!(tx, text, [newsletter], some, |key| [key]);
+        let typed = |status: Option<String>| status.and_then(|word| word.parse().ok());
+        known.extend(rows?.into_iter().map(|(key, id, status)| (key, id, typed(status))));
     }
-    let text = format!(
-        "SELECT s.address_key, s.id, n.status FROM subscriber s \
-         LEFT JOIN subscription n ON n.newsletter_id = $1 AND n.subscriber_id = s.id WHERE s.address_key IN {}",
-        places(1, keys.len(), 2)
-    );
-    let rows: Result<Vec<(String, SubscriberId, Option<String>)>, sqlx::Error> =
-        sql_many!(tx, text, [newsletter], keys, |key| [key]);
-    let typed = |status: Option<String>| status.and_then(|word| word.parse().ok());
-    Ok(rows?.into_iter().map(|(key, id, status)| (key, id, typed(status))).collect())
+    Ok(known)
 }
 
-/// Makes many subscriptions active with one consent (at most `many::ROWS_MAX`, each subscriber once). Whoever left,
-/// bounced or complained meanwhile stays out: only pending ones are changed. Gives the ids that became active.
+/// Makes many subscriptions active with one consent, each subscriber once. Whoever left, bounced or complained
+/// meanwhile stays out: only pending ones are changed. Gives the ids that became active.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -256,21 +257,21 @@ pub async fn activate_many(
     subscribers: &[SubscriberId],
     consent: &Consent,
 ) -> Result<Vec<SubscriberId>, sqlx::Error> {
-    if subscribers.is_empty() {
-        return Ok(Vec::new());
-    }
-    let text = format!(
-        "INSERT INTO subscription (newsletter_id, subscriber_id, status, consent_text, consent_source, consent_ip, \
-         consent_at, confirmed_at) SELECT $1, v.id, 'active', $2, $3, $4, $5, $5 FROM subscriber v \
-         WHERE v.id IN {} ON CONFLICT (newsletter_id, subscriber_id) DO UPDATE SET status = 'active', \
-         consent_text = excluded.consent_text, consent_source = excluded.consent_source, \
-         consent_ip = excluded.consent_ip, consent_at = excluded.consent_at, confirmed_at = excluded.confirmed_at \
-         WHERE subscription.status = 'pending' RETURNING subscriber_id",
-        places(1, subscribers.len(), 6)
-    );
     let Consent { text: words, source, ip } = consent;
-    let now = tx.now.0;
-    let rows: Result<Vec<(SubscriberId,)>, sqlx::Error> =
-        sql_many!(tx, text, [newsletter, words, source, ip, now], subscribers, |id| [*id]);
-    Ok(rows?.into_iter().map(|(id,)| id).collect())
+    let (now, mut active) = (tx.now.0, Vec::with_capacity(subscribers.len()));
+    for some in subscribers.chunks(ROWS_MAX) {
+        let text = format!(
+            "INSERT INTO subscription (newsletter_id, subscriber_id, status, consent_text, consent_source, \
+             consent_ip, consent_at, confirmed_at) SELECT $1, v.id, 'active', $2, $3, $4, $5, $5 FROM subscriber v \
+             WHERE v.id IN {} ON CONFLICT (newsletter_id, subscriber_id) DO UPDATE SET status = 'active', \
+             consent_text = excluded.consent_text, consent_source = excluded.consent_source, \
+             consent_ip = excluded.consent_ip, consent_at = excluded.consent_at, \
+             confirmed_at = excluded.confirmed_at WHERE subscription.status = 'pending' RETURNING subscriber_id",
+            places(1, some.len(), 6)
+        );
+        let rows: Result<Vec<(SubscriberId,)>, sqlx::Error> =
+            sql_many!(tx, text, [newsletter, words, source, ip, now], some, |id| [*id]);
+        active.extend(rows?.into_iter().map(|(id,)| id));
+    }
+    Ok(active)
 }

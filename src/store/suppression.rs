@@ -1,7 +1,7 @@
 //! Suppressions: addresses never to be mailed, whatever they are subscribed to.
 
 use super::Tx;
-use super::many::places;
+use super::many::{ROWS_MAX, places};
 
 /// Why an address must not be mailed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -86,10 +86,11 @@ pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Suppression>, sqlx::Err
 /// # Errors
 /// When the database cannot be read.
 pub async fn among(tx: &mut Tx, keys: &[String]) -> Result<Vec<String>, sqlx::Error> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
+    let mut suppressed = Vec::new();
+    for some in keys.chunks(ROWS_MAX) {
+        let text = format!("SELECT address_key FROM suppression WHERE address_key IN {}", places(1, some.len(), 1));
+        let rows: Result<Vec<(String,)>, sqlx::Error> = sql_many!(tx, text, [], some, |key| [key]);
+        suppressed.extend(rows?.into_iter().map(|(key,)| key));
     }
-    let text = format!("SELECT address_key FROM suppression WHERE address_key IN {}", places(1, keys.len(), 1));
-    let rows: Result<Vec<(String,)>, sqlx::Error> = sql_many!(tx, text, [], keys, |key| [key]);
-    Ok(rows?.into_iter().map(|(key,)| key).collect())
+    Ok(suppressed)
 }

@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 use crate::audience::csv::{self, BadFile, BadRow, Row};
 use crate::audience::import::{Class, Report, classify};
 use crate::audience::status::Status;
-use crate::store::many::ROWS_MAX;
 use crate::store::subscriber::NewSubscriber;
 use crate::store::subscription::Consent;
 use crate::store::{Tx, event, subscriber, subscription, suppression};
@@ -18,6 +17,8 @@ use crate::values::address::Address;
 use crate::values::ids::{AccountId, NewsletterId, SubscriberId};
 use crate::verbs::app::App;
 
+/// Lines of one transaction: a commit costs little then, and a stop loses little.
+const BATCH_LINES: usize = 1_000;
 /// Batches that may wait between reading and writing.
 const BATCHES_WAITING_MAX: usize = 2;
 
@@ -89,7 +90,7 @@ fn read_rows(file: impl Read + Send + 'static, give: &mpsc::Sender<Read1>) {
     };
     let head = Read1::Head { encoding: rows.encoding(), delimiter: rows.delimiter() };
     let mut seen = HashSet::new();
-    let mut batch = Vec::with_capacity(ROWS_MAX);
+    let mut batch = Vec::with_capacity(BATCH_LINES);
     if give.blocking_send(head).is_err() {
         return;
     }
@@ -102,8 +103,8 @@ fn read_rows(file: impl Read + Send + 'static, give: &mpsc::Sender<Read1>) {
                 batch.push((row, again));
             }
         }
-        if batch.len() == ROWS_MAX {
-            let full = std::mem::replace(&mut batch, Vec::with_capacity(ROWS_MAX));
+        if batch.len() == BATCH_LINES {
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_LINES));
             if give.blocking_send(Read1::Batch(full, rows.encoding())).is_err() {
                 return;
             }
