@@ -203,10 +203,12 @@ pub(super) fn plate(masthead: &Masthead, pictures: &Pictures) -> Plate {
 fn headline(writer: &mut Writer<'_>, issue: &Issue) -> Headline {
     writer.inlines(&issue.subject);
     let columns = unicode_width::UnicodeWidthStr::width(plain(&issue.subject).as_str());
-    let (class, size) = match columns {
-        ..=LONG_HEADLINE => ("h1", "47px;line-height:50px"),
-        ..=VERY_LONG_HEADLINE => ("h1 h1l", "38px;line-height:43px"),
-        _ => ("h1 h1l", "30px;line-height:36px"),
+    let (class, size) = if columns <= LONG_HEADLINE {
+        ("h1", "47px;line-height:50px")
+    } else if columns <= VERY_LONG_HEADLINE {
+        ("h1 h1l", "38px;line-height:43px")
+    } else {
+        ("h1 h1l", "30px;line-height:36px")
     };
     Headline { html: writer.take(), class, size }
 }
