@@ -303,3 +303,52 @@ async fn a_stop_in_the_middle_leaves_nothing_claimed_or_in_doubt() {
     assert_eq!(counts.sent, i64::try_from(story.postbox.mails().len()).expect("few"));
     assert_eq!(counts.sent + counts.pending, 300);
 }
+
+/// What the relay does with a message, drawn at random.
+fn acts() -> impl proptest::strategy::Strategy<Value = Vec<(usize, &'static str, usize)>> {
+    let places = proptest::sample::select(vec!["MAIL", "RCPT", "DATA", "."]);
+    proptest::collection::vec((0_usize..40, places, 0_usize..6), 0..10)
+}
+
+fn act(kind: usize) -> Act {
+    match kind {
+        0 => Act::say("451 4.3.0 Not now"),
+        1 => Act::say("550 5.1.1 No such user"),
+        2 => Act::Last(b"421 4.3.2 Closing\r\n".to_vec()),
+        3 => Act::Close,
+        4 => Act::say("452 4.2.2 Mailbox full"),
+        _ => Act::say("554 5.7.1 Looks like spam"),
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 12, ..Default::default() })]
+    #[test]
+    fn whatever_the_relay_does_the_counts_add_up_and_nobody_gets_two(script in acts()) {
+        let runtime = tokio::runtime::Runtime::new().expect("starts");
+        runtime.block_on(async {
+            let script = script.iter().fold(Script::new(), |script, (skip, at, kind)| script.on_some(at, *skip, 1, act(*kind)));
+            let story = Story::of(30, script).await;
+            for _ in 0..60 {
+                story.drain().await;
+                // Adds up at every moment; `counts` checks it.
+                if story.app.counts(story.issue).await.unfinished() == 0 {
+                    break;
+                }
+                story.app.clock.advance(2 * Millis::HOUR);
+            }
+            assert_eq!(story.app.issue(story.issue).await.state, IssueState::Sent);
+            let got = story.got();
+            for (n, reader) in story.readers.iter().enumerate() {
+                let address = format!("reader{n}@readers.example");
+                let copies = got.iter().filter(|to| **to == address).count();
+                match story.app.delivery(story.issue, *reader).await.state {
+                    DeliveryState::Sent => assert_eq!(copies, 1, "{address}"),
+                    DeliveryState::InDoubt => assert!(copies <= 1, "{address}"),
+                    DeliveryState::Failed | DeliveryState::Skipped => assert_eq!(copies, 0, "{address}"),
+                    other => panic!("{address} is still {}", other.as_str()),
+                }
+            }
+        });
+    }
+}

@@ -40,14 +40,20 @@ impl Lane {
     /// A message was taken: whatever was wrong is over. Not while the relay rests: then the message had been begun
     /// before the fault and says nothing about it.
     pub(super) async fn works(&self, app: &App) {
-        if !self.is_resting(app.clock.now())
-            && self.faulty.swap(false, Ordering::SeqCst)
-            && let Some(id) = self.relay
-            && let Err(error) = clear(app, id).await
-        {
-            self.faulty.store(true, Ordering::SeqCst);
-            tracing::warn!("that the relay works again could not be written down: {error:#}");
+        if !self.faulty.load(Ordering::SeqCst) {
+            return;
         }
+        let _one = self.telling.lock().await;
+        let Some(id) = self.relay.filter(|_| !self.is_resting(app.clock.now())) else { return };
+        match clear(app, id).await {
+            Ok(()) => self.faulty.store(false, Ordering::SeqCst),
+            Err(error) => tracing::warn!("that the relay works again could not be written down: {error:#}"),
+        }
+    }
+
+    /// The row says that the relay does not rest, and the row is right: somebody said "try again now".
+    pub(super) fn wake(&self) {
+        self.resting_until.store(0, Ordering::SeqCst);
     }
 
     /// A fault of ours: the relay rests, with the answer as the reason, and no reader is touched.

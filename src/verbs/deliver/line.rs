@@ -100,7 +100,7 @@ impl Line {
         // A sender's domain may have changed with the settings; its key is looked up again.
         self.signers.clear();
         while !self.stop.is_cancelled() {
-            match self.round(&jobs, connections).await {
+            match self.round(&lane, &jobs, connections).await {
                 Ok(0) => {
                     self.wait().await;
                     if self.settings().await != settings {
@@ -139,8 +139,8 @@ impl Line {
     }
 
     /// One turn: letters, then a claim for each issue. Gives how many jobs it handed out.
-    async fn round(&mut self, jobs: &mpsc::Sender<Job>, connections: usize) -> anyhow::Result<usize> {
-        if self.rests().await? {
+    async fn round(&mut self, lane: &Lane, jobs: &mpsc::Sender<Job>, connections: usize) -> anyhow::Result<usize> {
+        if self.rests(lane).await? {
             return Ok(0);
         }
         let mut handed = self.letters(jobs).await?;
@@ -153,11 +153,14 @@ impl Line {
         Ok(handed)
     }
 
-    async fn rests(&self) -> anyhow::Result<bool> {
-        let Some(id) = self.relay else { return Ok(false) };
+    async fn rests(&self, lane: &Lane) -> anyhow::Result<bool> {
+        let Some(id) = self.relay else { return Ok(lane.is_resting(self.app.clock.now())) };
         let mut tx = self.app.store.read().await?;
-        let row = relay::by_id(&mut tx, id).await?;
-        Ok(row.is_none_or(|row| row.is_paused(tx.now)))
+        let rests = relay::by_id(&mut tx, id).await?.is_none_or(|row| row.is_paused(tx.now));
+        if !rests {
+            lane.wake();
+        }
+        Ok(rests)
     }
 
     async fn letters(&mut self, jobs: &mpsc::Sender<Job>) -> anyhow::Result<usize> {
