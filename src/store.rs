@@ -12,6 +12,7 @@ pub(crate) mod many;
 
 pub mod account;
 pub mod allowance;
+pub mod bench;
 pub mod caught;
 pub mod delivery;
 pub mod desk;

@@ -1,5 +1,6 @@
 //! `bench`: figures of this machine, one part of the way at a time.
 
+pub mod ledger;
 pub mod message;
 pub mod wire;
 
@@ -10,6 +11,9 @@ pub enum BenchCommand {
     /// Render an issue, compose and sign one reader's message
     Message(message::MessageArgs),
     Wire(wire::WireArgs),
+    Freeze(ledger::FreezeArgs),
+    Ledger(ledger::LedgerArgs),
+    Send(ledger::SendArgs),
 }
 
 /// # Errors
@@ -18,5 +22,8 @@ pub async fn run(command: &BenchCommand) -> anyhow::Result<()> {
     match command {
         BenchCommand::Message(args) => message::run(args),
         BenchCommand::Wire(args) => wire::run(args).await,
+        BenchCommand::Freeze(args) => ledger::freeze(args).await,
+        BenchCommand::Ledger(args) => ledger::ledger(args).await,
+        BenchCommand::Send(args) => ledger::send(args).await,
     }
 }

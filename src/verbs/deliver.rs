@@ -4,7 +4,7 @@
 //! *writer*. Nothing here decides what an answer means (`delivery::step` does) or who may be mailed (the claim and
 //! the mark do, from the rows). Deliberately absent: a transaction that waits for the network.
 
-mod job;
+pub(super) mod job;
 mod lane;
 mod line;
 pub(super) mod sheet;

@@ -27,11 +27,12 @@ pub enum Published {
 /// The longest undo hold: a day. Longer waits are what scheduling is for.
 pub const HOLD_MS_MAX: i64 = Millis::DAY;
 
-/// Leaves an issue for the newsletter's next slot.
+/// Leaves an issue for the newsletter's next slot, if it could be sent as it is.
 ///
 /// # Errors
 /// [`Refusal`], or the store cannot.
 pub async fn mark_ready(app: &App, issue: IssueId) -> anyhow::Result<()> {
+    checked(app, issue).await?;
     shift(app, issue, &[IssueState::Draft], IssueState::Ready, "marked ready").await
 }
 
@@ -43,11 +44,12 @@ pub async fn unmark_ready(app: &App, issue: IssueId) -> anyhow::Result<()> {
     shift(app, issue, &[IssueState::Ready], IssueState::Draft, "made a draft again").await
 }
 
-/// Gives an issue a time: an instant, and the wall time and zone it was said in.
+/// Gives an issue a time, if it could be sent as it is: an instant, and the wall time and zone it was said in.
 ///
 /// # Errors
 /// [`Refusal`], or the store cannot.
 pub async fn schedule(app: &App, issue: IssueId, at: Millis, wall: &str, zone: &str) -> anyhow::Result<()> {
+    checked(app, issue).await?;
     let mut tx = app.store.write().await?;
     let row = known(&mut tx, issue).await?;
     if !store::issue::schedule(&mut tx, issue, wall, zone, at).await? {

@@ -22,6 +22,10 @@ use broadsheet::verbs::publish::{self, Published};
 /// Sunday 29 November 2026, 09:00 UTC.
 pub(crate) const NOW: Millis = Millis(1_795_942_800_000);
 
+/// An issue that the checks let pass.
+const SOURCE: &str = "---\nsubject: Low tide\npreheader: What the sea left behind\n---\n\nGood morning.\n\n\
+    ## A boat on the sand\n\nIt was there at dawn, and nobody had heard it come.\n";
+
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
@@ -128,7 +132,7 @@ impl TestApp {
     pub(crate) async fn draft(&self, newsletter: NewsletterId) -> IssueId {
         let mut tx = self.store.write().await.expect("writes");
         let slug = format!("issue-{}", EventId::new(NOW));
-        let text = IssueText { slug, subject: "Low tide".into(), source: "Hello.".into(), ..IssueText::default() };
+        let text = IssueText { slug, subject: "Low tide".into(), source: SOURCE.into(), ..IssueText::default() };
         let id = store::issue::insert(&mut tx, newsletter, &text).await.expect("kept");
         tx.commit().await.expect("commits");
         id

@@ -2,9 +2,10 @@
 
 use broadsheet::delivery::state::DeliveryState;
 use broadsheet::store;
-use broadsheet::store::issue::IssueState;
+use broadsheet::store::issue::{IssueState, IssueText};
 use broadsheet::values::clock::Millis;
 use broadsheet::values::ids::{IssueId, NewsletterId, SubscriberId};
+use broadsheet::verbs::refusal::Refusal;
 use broadsheet::verbs::{deliver, publish};
 
 use crate::app::{TestApp, engines};
@@ -302,6 +303,30 @@ async fn a_stop_in_the_middle_leaves_nothing_claimed_or_in_doubt() {
     assert_eq!((counts.claimed, counts.inflight, counts.in_doubt), (0, 0, 0));
     assert_eq!(counts.sent, i64::try_from(story.postbox.mails().len()).expect("few"));
     assert_eq!(counts.sent + counts.pending, 300);
+}
+
+#[tokio::test]
+async fn what_the_checks_let_pass_is_rendered_and_sent() {
+    let story = Story::held(2, Script::new(), Millis::HOUR).await;
+    let issue = story.app.draft(story.newsletter).await;
+    publish::send(&story.app, issue, 0).await.expect("can be sent");
+    story.drain().await;
+    assert_eq!(story.got(), story.everybody());
+    assert!(String::from_utf8_lossy(&story.postbox.mails()[0].bytes).contains("A boat on the sand"));
+}
+
+#[tokio::test]
+async fn what_the_checks_block_is_not_sent() {
+    let story = Story::held(2, Script::new(), Millis::HOUR).await;
+    let issue = story.app.draft(story.newsletter).await;
+    let mut tx = story.app.store.write().await.expect("writes");
+    let text = IssueText { slug: "no-subject".into(), source: "Hello.".into(), ..IssueText::default() };
+    store::issue::save(&mut tx, issue, 1, &text).await.expect("saves");
+    tx.commit().await.expect("commits");
+    let refused = publish::send(&story.app, issue, 0).await.expect_err("has no subject");
+    let refusal: Option<&Refusal> = refused.downcast_ref();
+    assert!(matches!(refusal, Some(Refusal::Blocked(findings)) if !findings.is_empty()), "{refused:#}");
+    assert_eq!(story.app.issue(issue).await.state, IssueState::Draft);
 }
 
 /// What the relay does with a message, drawn at random.

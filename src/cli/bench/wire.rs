@@ -1,7 +1,7 @@
 //! `bench wire`: how fast messages go over SMTP, without ledger and rendering, side by side with Postfix's own load
 //! generator where that is installed. Figures of one run mean nothing next to those of another; their ratio does.
 
-mod sink;
+pub(super) mod sink;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, Stdio};

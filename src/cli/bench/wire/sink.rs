@@ -12,7 +12,7 @@ const READ_BYTES: usize = 256 * 1024;
 const END: &[u8] = b"\r\n.\r\n";
 
 /// Starts it on a thread of its own, which ends with the program, and gives its port.
-pub(super) fn start() -> io::Result<u16> {
+pub(in crate::cli::bench) fn start() -> io::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     let port = listener.local_addr()?.port();
