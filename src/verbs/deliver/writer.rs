@@ -193,10 +193,8 @@ async fn write_marks(tx: &mut Tx, group: &[Order]) -> anyhow::Result<Marked> {
             Order::Mark { key: Key::Copy { issue, subscriber, epoch, .. }, .. } => {
                 copies.entry((issue.0, *epoch)).or_default().push(*subscriber);
             }
-            Order::Mark { key: Key::Letter { id, epoch }, .. } => {
-                if letter::mark(tx, *id, *epoch, lease).await? {
-                    marked.insert((*epoch, id.0));
-                }
+            Order::Mark { key: Key::Letter { id, epoch }, .. } if letter::mark(tx, *id, *epoch, lease).await? => {
+                marked.insert((*epoch, id.0));
             }
             _ => {}
         }
