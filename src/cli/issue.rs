@@ -1,7 +1,11 @@
 //! `issue …`: from a file to a report.
 
-pub mod manage;
-pub mod watch;
+mod file;
+mod manage;
+mod send;
+mod watch;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
@@ -14,6 +18,27 @@ use crate::verbs::refusal::Refusal;
 
 #[derive(Debug, Subcommand)]
 pub enum IssueCommand {
+    /// Write a file to begin an issue with
+    New { file: PathBuf },
+    /// Check an issue's file: errors keep it from being sent, warnings are worth a look
+    Check { file: PathBuf },
+    /// Write the mail that a file makes: HTML, text, whole message and pictures
+    Render {
+        file: PathBuf,
+        /// The folder to write into
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Keep an issue's file and its pictures as a draft
+    Add {
+        file: PathBuf,
+        #[arg(long, value_name = "SLUG")]
+        newsletter: String,
+    },
+    /// Send an issue to a few addresses, as it would go out
+    Test(TestArgs),
+    /// Send an issue to every reader; a running `serve` hands the mails to the relay
+    Send(SendArgs),
     /// Give an issue a time, or leave it for the newsletter's next slot
     Schedule(ScheduleArgs),
     /// Take the time or the slot from an issue: a draft again
@@ -62,6 +87,31 @@ pub struct ScheduleArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct TestArgs {
+    pub id: IssueId,
+    /// An address; may be given more than once
+    #[arg(long, required = true, value_name = "ADDRESS")]
+    pub to: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct SendArgs {
+    pub id: IssueId,
+    /// How long it can be undone before the first mail leaves [default: hold_seconds of the configuration]
+    #[arg(long, value_parser = super::duration::parse, value_name = "DURATION")]
+    pub hold: Option<i64>,
+    /// Show progress until nothing is left to send
+    #[arg(long)]
+    pub wait: bool,
+    /// Check and count, and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct StatusArgs {
     pub id: IssueId,
     /// Go on showing until nothing is left to send
@@ -99,8 +149,18 @@ fn parse_state(word: &str) -> Result<IssueState, String> {
 /// # Errors
 /// When there is no such issue, the verb refuses, or the database cannot be used.
 pub async fn run(global: &Global, command: IssueCommand) -> anyhow::Result<()> {
+    match &command {
+        IssueCommand::New { file } => return file::new(global, file),
+        IssueCommand::Check { file } => return file::check(global, file),
+        IssueCommand::Render { file, out } => return file::render(global, file, out),
+        _ => {}
+    }
     let app = global.open().await?;
     match command {
+        IssueCommand::New { .. } | IssueCommand::Check { .. } | IssueCommand::Render { .. } => Ok(()),
+        IssueCommand::Add { file, newsletter } => send::add(global, &app, &file, &newsletter).await,
+        IssueCommand::Test(args) => send::test(global, &app, args).await,
+        IssueCommand::Send(args) => send::send(global, &app, args).await,
         IssueCommand::Schedule(args) => manage::schedule(global, &app, args).await,
         IssueCommand::Unschedule { id } => manage::unschedule(global, &app, id).await,
         IssueCommand::Status(args) => watch::status(global, &app, &args).await,

@@ -17,6 +17,7 @@ mod postbox;
 mod public;
 mod readers;
 mod scheduling;
+mod script;
 mod store;
 mod verified;
 mod wire;

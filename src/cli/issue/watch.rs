@@ -61,7 +61,7 @@ fn described(subject: &str, progress: &Progress) -> Vec<String> {
 ///
 /// # Errors
 /// When there is no such issue, or it was not sent to the end.
-pub async fn wait(app: &App, id: IssueId) -> anyhow::Result<Progress> {
+pub(super) async fn wait(app: &App, id: IssueId) -> anyhow::Result<Progress> {
     let bar = print::bar(0);
     let mut looks = tokio::time::interval(LOOK_EVERY);
     let mut count = 0_u32;

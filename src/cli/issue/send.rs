@@ -1,0 +1,89 @@
+//! `issue add`, `test`, `send`: from a file to the readers.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::manage::newsletter_of;
+use super::{Global, SendArgs, TestArgs, known, watch};
+use crate::cli::{issue_file, print};
+use crate::schedule::{wall, zone};
+use crate::store::delivery::freeze;
+use crate::store::newsletter::Newsletter;
+use crate::values::address::Address;
+use crate::values::clock::Millis;
+use crate::verbs::app::App;
+use crate::verbs::editing;
+use crate::verbs::newsletters;
+use crate::verbs::problem::Problem;
+use crate::verbs::publish::{self, Published};
+use crate::verbs::test_mail;
+
+pub(super) async fn add(global: &Global, app: &App, file: &Path, newsletter: &str) -> anyhow::Result<()> {
+    let source = issue_file::read(file)?;
+    let mut tx = app.store.read().await?;
+    let newsletter = newsletters::find(&mut tx, newsletter).await?;
+    tx.commit().await?;
+    let added = editing::add_issue(app, newsletter.id, &source, Some(file.parent().unwrap_or(Path::new("")))).await?;
+    if global.json {
+        return print::json(&added);
+    }
+    if !added.findings.is_empty() {
+        print::note(issue_file::listing::listing(file, &source, &added.findings, false).trim_end());
+    }
+    print::line(&format!("Kept \"{}\" as a draft of {}: {}", added.subject, newsletter.name, added.id))
+}
+
+pub(super) async fn test(global: &Global, app: &App, args: TestArgs) -> anyhow::Result<()> {
+    let parse = |text: &String| Address::parse(text).map_err(|why| Problem::Invalid(format!("\"{text}\": {why}; nothing was sent")));
+    let to: Vec<Address> = args.to.iter().map(parse).collect::<Result<_, _>>()?;
+    let letters = test_mail::send_test(app, args.id, &to).await?;
+    let many = letters.len();
+    told(global, &json!({ "id": args.id, "letters": letters }), &format!(
+        "{many} test mails wait; a running `broadsheet serve` sends them within a second."
+    ))
+}
+
+pub(super) async fn send(global: &Global, app: &App, args: SendArgs) -> anyhow::Result<()> {
+    let issue = known(app, args.id).await?;
+    let newsletter = newsletter_of(app, &issue).await?;
+    if issue.state.is_editable() {
+        publish::checked(app, args.id).await?;
+    }
+    let mut tx = app.store.read().await?;
+    let readers = freeze::mailable(&mut tx, newsletter.id).await?;
+    tx.commit().await?;
+    let sentence = format!("Send \"{}\" to {readers} readers of {} now.", issue.subject, newsletter.name);
+    if args.dry_run {
+        return told(global, &json!({ "id": issue.id, "audience": readers, "dry_run": true }), &format!("Would be done: {sentence}"));
+    }
+    print::confirm(&sentence, args.yes)?;
+    let hold = args.hold.unwrap_or(i64::try_from(app.config.hold_seconds)? * Millis::SECOND);
+    let published = publish::send(app, args.id, hold).await?;
+    say(global, &issue.subject, &newsletter, published, &args)?;
+    if args.wait {
+        watch::wait(app, args.id).await?;
+    }
+    Ok(())
+}
+
+fn told(global: &Global, value: &serde_json::Value, text: &str) -> anyhow::Result<()> {
+    if global.json { print::json(value) } else { print::line(text) }
+}
+
+fn say(global: &Global, subject: &str, newsletter: &Newsletter, published: Published, args: &SendArgs) -> anyhow::Result<()> {
+    let id = args.id;
+    match published {
+        Published::Already => {
+            told(global, &json!({ "id": id, "published": "already" }), &format!("\"{subject}\" was sent already; nobody gets it twice."))
+        }
+        Published::Now { audience, hold_until } => {
+            let when = wall::say(hold_until, &zone::find(&newsletter.zone)?);
+            let text = format!(
+                "\"{subject}\" goes to {audience} readers, the first mail not before {when}. A running `broadsheet serve` \
+                 sends them; until then it can be undone: broadsheet issue undo {id}"
+            );
+            told(global, &json!({ "id": id, "published": "now", "audience": audience, "hold_until": hold_until }), &text)
+        }
+    }
+}
