@@ -9,7 +9,8 @@ pub mod cron;
 pub mod picker;
 pub mod slots;
 pub mod wall;
-pub mod zone;
+
+pub use crate::values::zone;
 
 use std::fmt;
 use std::str::FromStr;

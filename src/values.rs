@@ -7,3 +7,4 @@ pub mod ids;
 pub mod relay;
 pub mod sender;
 pub mod token;
+pub mod zone;

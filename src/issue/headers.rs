@@ -112,7 +112,7 @@ pub(super) fn sender(masthead: &Masthead, out: &mut Vec<u8>) -> Result<(), Unmai
 /// The instant in RFC 5322's form, in the newsletter's zone.
 pub(super) fn date(at: Millis, zone: &str) -> String {
     let timestamp = at.timestamp();
-    let zoned = timestamp.in_tz(zone).unwrap_or_else(|_| timestamp.to_zoned_datetime(jiff::tz::TimeZone::UTC));
+    let zoned = timestamp.to_zoned_datetime(crate::values::zone::find(zone).unwrap_or(jiff::tz::TimeZone::UTC));
     zoned.strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
 }
 

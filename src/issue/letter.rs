@@ -213,7 +213,7 @@ fn fixed(text: &str) -> Template {
 /// "Tuesday 1 December 2026, 09:00 (Europe/Oslo)": never without its zone.
 fn moment(language: &str, at: Millis, zone: &str) -> String {
     let timestamp = at.timestamp();
-    let here = timestamp.in_tz(zone).unwrap_or_else(|_| timestamp.to_zoned_datetime(jiff::tz::TimeZone::UTC));
+    let here = timestamp.to_zoned_datetime(crate::values::zone::find(zone).unwrap_or(jiff::tz::TimeZone::UTC));
     let name = here.time_zone().iana_name().unwrap_or("UTC").to_owned();
     format!("{}, {} ({name})", words::day(language, here.date()).whole(), here.strftime("%H:%M"))
 }

@@ -42,7 +42,16 @@ async fn a_shell_script_does_the_whole_thing() {
     assert!(sent.out.contains("2 readers") && sent.out.contains("serve"), "{sent:?}");
     let _serving = Serving::start(&folder);
     let status = status_until_sent(&folder, &id);
-    for (key, count) in [("audience", 2), ("sent", 2), ("pending", 0), ("claimed", 0), ("inflight", 0), ("failed", 0), ("skipped", 0), ("in_doubt", 0)] {
+    for (key, count) in [
+        ("audience", 2),
+        ("sent", 2),
+        ("pending", 0),
+        ("claimed", 0),
+        ("inflight", 0),
+        ("failed", 0),
+        ("skipped", 0),
+        ("in_doubt", 0),
+    ] {
         assert_eq!(status[key], count, "{key}: {status}");
     }
     let mails = postbox.wait_for(2).await;

@@ -35,13 +35,17 @@ pub(super) async fn add(global: &Global, app: &App, file: &Path, newsletter: &st
 }
 
 pub(super) async fn test(global: &Global, app: &App, args: TestArgs) -> anyhow::Result<()> {
-    let parse = |text: &String| Address::parse(text).map_err(|why| Problem::Invalid(format!("\"{text}\": {why}; nothing was sent")));
+    let parse = |text: &String| {
+        Address::parse(text).map_err(|why| Problem::Invalid(format!("\"{text}\": {why}; nothing was sent")))
+    };
     let to: Vec<Address> = args.to.iter().map(parse).collect::<Result<_, _>>()?;
     let letters = test_mail::send_test(app, args.id, &to).await?;
     let many = letters.len();
-    told(global, &json!({ "id": args.id, "letters": letters }), &format!(
-        "{many} test mails wait; a running `broadsheet serve` sends them within a second."
-    ))
+    told(
+        global,
+        &json!({ "id": args.id, "letters": letters }),
+        &format!("{many} test mails wait; a running `broadsheet serve` sends them within a second."),
+    )
 }
 
 pub(super) async fn send(global: &Global, app: &App, args: SendArgs) -> anyhow::Result<()> {
@@ -55,7 +59,11 @@ pub(super) async fn send(global: &Global, app: &App, args: SendArgs) -> anyhow::
     tx.commit().await?;
     let sentence = format!("Send \"{}\" to {readers} readers of {} now.", issue.subject, newsletter.name);
     if args.dry_run {
-        return told(global, &json!({ "id": issue.id, "audience": readers, "dry_run": true }), &format!("Would be done: {sentence}"));
+        return told(
+            global,
+            &json!({ "id": issue.id, "audience": readers, "dry_run": true }),
+            &format!("Would be done: {sentence}"),
+        );
     }
     print::confirm(&sentence, args.yes)?;
     let hold = args.hold.unwrap_or(i64::try_from(app.config.hold_seconds)? * Millis::SECOND);
@@ -71,19 +79,31 @@ fn told(global: &Global, value: &serde_json::Value, text: &str) -> anyhow::Resul
     if global.json { print::json(value) } else { print::line(text) }
 }
 
-fn say(global: &Global, subject: &str, newsletter: &Newsletter, published: Published, args: &SendArgs) -> anyhow::Result<()> {
+fn say(
+    global: &Global,
+    subject: &str,
+    newsletter: &Newsletter,
+    published: Published,
+    args: &SendArgs,
+) -> anyhow::Result<()> {
     let id = args.id;
     match published {
-        Published::Already => {
-            told(global, &json!({ "id": id, "published": "already" }), &format!("\"{subject}\" was sent already; nobody gets it twice."))
-        }
+        Published::Already => told(
+            global,
+            &json!({ "id": id, "published": "already" }),
+            &format!("\"{subject}\" was sent already; nobody gets it twice."),
+        ),
         Published::Now { audience, hold_until } => {
             let when = wall::say(hold_until, &zone::find(&newsletter.zone)?);
             let text = format!(
                 "\"{subject}\" goes to {audience} readers, the first mail not before {when}. A running `broadsheet serve` \
                  sends them; until then it can be undone: broadsheet issue undo {id}"
             );
-            told(global, &json!({ "id": id, "published": "now", "audience": audience, "hold_until": hold_until }), &text)
+            told(
+                global,
+                &json!({ "id": id, "published": "now", "audience": audience, "hold_until": hold_until }),
+                &text,
+            )
         }
     }
 }

@@ -112,7 +112,7 @@ async fn render(
 /// The day on the folio line: that of sending, as far as it is known.
 fn day_of(row: &IssueRow, zone: &str, now: Millis) -> jiff::civil::Date {
     let at = row.published_at.or(row.scheduled_at).map_or(now, Millis);
-    let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let zone = crate::values::zone::find(zone).unwrap_or(jiff::tz::TimeZone::UTC);
     zone.to_datetime(at.timestamp()).date()
 }
 

@@ -1,6 +1,6 @@
 //! What readers can set for themselves besides leaving: a pause, and the name they are greeted by.
 
-use jiff::{ToSpan as _, tz::TimeZone};
+use jiff::ToSpan as _;
 use serde_json::json;
 
 use super::joining::about;
@@ -51,7 +51,7 @@ async fn set_pause(app: &App, token: &str, months: Option<i8>) -> anyhow::Result
 }
 
 fn months_after(now: Millis, months: i8, zone: &str) -> Millis {
-    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let zone = crate::values::zone::find(zone).unwrap_or(jiff::tz::TimeZone::UTC);
     let later = now.timestamp().to_zoned_datetime(zone).checked_add(months.months());
     later.map_or_else(|_| now.plus(i64::from(months) * 30 * Millis::DAY), |later| later.timestamp().into())
 }

@@ -1,7 +1,5 @@
 //! An issue as the pages list it: dates and addresses made.
 
-use jiff::tz::TimeZone;
-
 use super::frame::Frame;
 use super::words::put;
 use crate::issue::words::{day, direction, number};
@@ -41,7 +39,7 @@ pub(super) struct Cover {
 
 impl Card {
     pub(super) fn new(f: &Frame, card: archive::Card, zone: &str) -> Self {
-        let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+        let zone = crate::values::zone::find(zone).unwrap_or(jiff::tz::TimeZone::UTC);
         let date = card.published.timestamp().to_zoned_datetime(zone).date();
         let words = day(f.w.language, date);
         let short = words.date.replace(&format!(" {}", date.year()), "").replace(&format!("{}年", date.year()), "");

@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::response::Response;
-use jiff::tz::TimeZone;
 
 use super::confirm::masked;
 use super::frame::Frame;
@@ -94,7 +93,7 @@ async fn form(app: &App, seat: &Seat, token: &str, done: Option<Done>) -> Result
     };
     let f = Frame::load(app, newsletter, "").await?;
     let date = |at: i64| {
-        let zone = TimeZone::get(&newsletter.zone).unwrap_or(TimeZone::UTC);
+        let zone = crate::values::zone::find(&newsletter.zone).unwrap_or(jiff::tz::TimeZone::UTC);
         day(f.w.language, Millis(at).timestamp().to_zoned_datetime(zone).date()).date
     };
     let active = row.status == Status::Active;
