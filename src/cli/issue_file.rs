@@ -31,6 +31,9 @@ const SAMPLE_URL: &str = "https://news.example";
 /// What `issue new` writes.
 const TEMPLATE: &str = include_str!("issue_file/new.md");
 
+/// A picture that can't be used, by reference, and why.
+type Broken = (String, String);
+
 /// A file, read and judged.
 pub struct Judged {
     pub source: String,
@@ -141,7 +144,7 @@ pub fn read(file: &Path) -> anyhow::Result<String> {
 }
 
 /// The pictures beside the file, and those that can't be used, with the reason.
-fn beside_file(folder: &Path, issue: &Issue) -> (Vec<(String, Picture)>, Vec<(String, String)>) {
+fn beside_file(folder: &Path, issue: &Issue) -> (Vec<(String, Picture)>, Vec<Broken>) {
     let (mut pictures, mut broken) = (Vec::new(), Vec::new());
     for (reference, _) in references(issue).into_iter().filter(|(reference, _)| !is_address(reference)) {
         match beside::read(folder, &reference) {

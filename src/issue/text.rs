@@ -171,7 +171,8 @@ impl Twin<'_> {
             if text.is_empty() {
                 continue;
             }
-            if !out.is_empty() && !(is_item && matches!(block, Block::List(_))) {
+            let is_joined = is_item && matches!(block, Block::List(_));
+            if !out.is_empty() && !is_joined {
                 out.push('\n');
             }
             out.push_str(&text);

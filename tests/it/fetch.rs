@@ -1,5 +1,7 @@
 //! Pictures by https address, from a server on this machine.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 use std::sync::Arc;
 
 use broadsheet::fetch::{FILE_BYTES_MAX, Fetcher, NotFetched, Reach};

@@ -8,6 +8,7 @@ mod deliver;
 mod editing;
 mod fetch;
 mod house;
+mod issue_file;
 mod kill;
 mod licences;
 mod media;

@@ -1,5 +1,7 @@
 //! Pictures as people hand them in: photographs, drawings, files that are something else.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 use std::io::Cursor;
 
 use broadsheet::media::{BadPicture, prepare};

@@ -1,6 +1,8 @@
 //! Issues as people write them: what is read, what is found, what the text twin says.
 //! `UPDATE=1` rewrites the golden files beside the issues.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 

@@ -224,7 +224,8 @@ pub(super) fn caption_and_credit(caption: Vec<Inline>) -> (Vec<Inline>, Option<S
     let Some(found) = crate::issue::credit::find(&words) else { return (caption, None) };
     let (before, after) = split(caption.clone(), found.begins);
     let is_plain = after.iter().all(|inline| {
-        matches!(inline, Inline::Text(_) | Inline::Emphasis(_) | Inline::Strong(_)) && !has_link(&[inline.clone()])
+        matches!(inline, Inline::Text(_) | Inline::Emphasis(_) | Inline::Strong(_))
+            && !has_link(std::slice::from_ref(inline))
     });
     if is_plain { (settle(before), Some(found.credit)) } else { (caption, None) }
 }
