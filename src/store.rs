@@ -30,6 +30,7 @@ pub mod slot;
 pub mod subscriber;
 pub mod subscription;
 pub mod suppression;
+pub mod trouble;
 pub mod upload;
 
 pub use sql::{Store, Tx};

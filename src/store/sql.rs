@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::values::clock::{Clock, Millis};
 
@@ -197,13 +197,24 @@ async fn open_sqlite(path: &Path) -> anyhow::Result<Pools> {
         .busy_timeout(Duration::from_millis(BUSY_MS))
         .disable_statement_logging();
     let opening = || format!("the database {} cannot be opened", path.display());
-    let write =
-        SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.with_context(opening)?;
+    let write = sqlite_pool(1).connect_with(options.clone()).await.with_context(opening)?;
     let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&write).await?;
     refuse_old_sqlite(&version)?;
-    let read =
-        SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(options).await.with_context(opening)?;
+    let read = sqlite_pool(READERS_MAX).connect_with(options).await.with_context(opening)?;
     Ok(Pools::Sqlite { write, read })
+}
+
+/// A pool whose connections are never handed out inside a transaction. SQLite rolls back by itself when the disk is
+/// full (sqlite.org/lang_transaction.html §2.1); sqlx 0.9 then has nothing to roll back, goes on counting the
+/// transaction as open, and would refuse every later one on that connection.
+fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| {
+        Box::pin(async move {
+            // Waits behind a rollback that a dropped transaction has ordered.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }
 
 fn refuse_old_sqlite(version: &str) -> anyhow::Result<()> {

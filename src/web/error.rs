@@ -2,12 +2,16 @@
 //! an id that the page shows.
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::assets;
+use crate::store::trouble::{self, Trouble};
 use crate::verbs::problem::Problem;
 use crate::verbs::refusal::Refusal;
+
+/// When to try again after a trouble that passes: RFC 9110 §10.2.3, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 60;
 
 /// Why there is no page.
 #[derive(Debug)]
@@ -17,6 +21,8 @@ pub enum WebError {
     Refused(String),
     /// A request that changes something came from another site's page.
     CrossSite,
+    /// A trouble of the database that passes; the same request works later.
+    Passing(Trouble),
     /// Ours: a database that does not answer, a bug.
     Ours(anyhow::Error),
 }
@@ -29,8 +35,18 @@ impl<E: Into<anyhow::Error>> From<E> for WebError {
             (Some(Problem::NotFound(_)), _) | (_, Some(Refusal::NoSuchIssue)) => Self::NotFound,
             (Some(problem), _) => Self::Refused(sentence(&problem.to_string())),
             (_, Some(refusal)) => Self::Refused(sentence(&refusal.to_string())),
-            _ => Self::Ours(error),
+            _ => match trouble::of(&error) {
+                Some(passing) => Self::passing(passing, &error),
+                None => Self::Ours(error),
+            },
         }
+    }
+}
+
+impl WebError {
+    fn passing(trouble: Trouble, error: &anyhow::Error) -> Self {
+        tracing::error!(error = format!("{error:#}"), "the database cannot do it now");
+        Self::Passing(trouble)
     }
 }
 
@@ -69,6 +85,9 @@ impl IntoResponse for WebError {
                     .to_owned(),
                 String::new(),
             ),
+            Self::Passing(trouble) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "Not now", passing_words(*trouble).to_owned(), String::new())
+            }
             Self::Ours(error) => {
                 let id = event_id();
                 tracing::error!(id, error = format!("{error:#}"), "a page broke");
@@ -85,7 +104,24 @@ impl IntoResponse for WebError {
         let page = ErrorPage { assets: assets::base(), title, words: &words, id: &id };
         let page = page.render().unwrap_or_else(|_| format!("{title}. {words} {id}"));
         let policy = [(axum::http::header::CONTENT_SECURITY_POLICY, super::desk::CSP)];
-        (status, policy, Html(page)).into_response()
+        let mut response = (status, policy, Html(page)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(axum::http::header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        response
+    }
+}
+
+fn passing_words(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::DiskFull => {
+            "There is no space left to write it down, so nothing was kept and nothing was sent. Whoever runs this \
+             server has to make space; then it works again by itself. Please try again in a minute."
+        }
+        Trouble::Busy => {
+            "The database is busy or away, so nothing was kept. It usually passes by itself. Please try again in a \
+             minute."
+        }
     }
 }
 

@@ -77,11 +77,15 @@ impl TestApp {
     /// On that engine, with that clock.
     pub(crate) async fn at(engine: Engine, clock: Clock) -> Self {
         let name = format!("broadsheet_test_{}", EventId::new(NOW));
-        let folder = std::env::temp_dir().join(&name);
+        Self::inside(engine, clock, std::env::temp_dir().join(name)).await
+    }
+
+    /// On that engine, with that clock, in that folder.
+    pub(crate) async fn inside(engine: Engine, clock: Clock, folder: PathBuf) -> Self {
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         let url = match engine {
             Engine::Sqlite => folder.join("broadsheet.db").display().to_string(),
-            Engine::Postgres => schema(&name).await,
+            Engine::Postgres => schema(&format!("broadsheet_test_{}", EventId::new(NOW))).await,
         };
         let store = Store::open(&url, clock.clone()).await.expect("opens");
         store.migrate().await.expect("migrates");

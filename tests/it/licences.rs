@@ -69,7 +69,8 @@ fn crates() -> Vec<[String; 4]> {
     command.args(["--filter-platform", "x86_64-unknown-linux-gnu"]).current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = command.output().expect("cargo runs, since it runs this test");
     let told: Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
-    let used: Vec<&Value> = told["resolve"]["nodes"].as_array().expect("nodes").iter().map(|node| &node["id"]).collect();
+    let used: Vec<&Value> =
+        told["resolve"]["nodes"].as_array().expect("nodes").iter().map(|node| &node["id"]).collect();
     let text = |package: &Value, key: &str| package[key].as_str().unwrap_or_default().to_owned();
     let packages = told["packages"].as_array().expect("packages").iter();
     let mut found: Vec<[String; 4]> = packages

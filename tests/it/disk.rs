@@ -1,0 +1,119 @@
+//! A disk that fills up: nothing acknowledged is lost, nobody gets a mail twice, and space is all that it takes to go
+//! on. The disk is a small tmpfs, so the test needs root and says so where it isn't.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use broadsheet::values::clock::Clock;
+use broadsheet::values::ids::EventId;
+use broadsheet::verbs::{deliver, publish};
+use broadsheet::web;
+use reqwest::StatusCode;
+use tokio::net::TcpListener;
+
+use crate::app::{Engine, NOW, TestApp};
+use crate::postbox::{Postbox, Script};
+
+/// Small enough to be filled at once, large enough for the schema, its indexes and a write-ahead log.
+const DISK_MEGABYTES: u32 = 8;
+/// Enough to be still sending when the disk is full.
+const READERS: usize = 600;
+
+/// A disk of its own, unmounted when dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount() -> Option<Self> {
+        let folder = std::env::temp_dir().join(format!("broadsheet_disk_{}", EventId::new(NOW)));
+        std::fs::create_dir_all(&folder).ok()?;
+        let size = format!("size={DISK_MEGABYTES}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&folder).status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Self(folder));
+        }
+        println!("SKIPPED: only root can mount the small disk that this test fills");
+        None
+    }
+
+    /// Takes all space that is left.
+    fn fill(&self) -> PathBuf {
+        use std::io::Write as _;
+        let ballast = self.0.join("ballast");
+        let mut file = std::fs::File::create(&ballast).expect("can be made");
+        for piece in [64 * 1024, 4096, 512, 1] {
+            while file.write_all(&vec![0; piece]).is_ok() {}
+        }
+        ballast
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+async fn house(folder: &Path) -> TestApp {
+    TestApp::inside(Engine::Sqlite, Clock::fixed(NOW), folder.join("house")).await
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_what_it_cannot_keep_and_keeps_what_it_said_it_had() {
+    let Some(disk) = Disk::mount() else { return };
+    let (app, postbox) = (house(&disk.0).await, Postbox::start(Script::new()).await);
+    app.newsletter(&format!("smtp://127.0.0.1:{}", postbox.port())).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("http://{}/tidewater/subscribe", listener.local_addr().expect("it is bound"));
+    tokio::spawn(web::serve(app.app.clone(), listener));
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let client = reqwest::Client::new();
+    let sign_up = async |n: usize| {
+        let form = client.post(&url).header("content-type", "application/x-www-form-urlencoded");
+        form.body(format!("email=reader{n}%40readers.example")).send().await.expect("an answer")
+    };
+    let ballast = disk.fill();
+    let mut kept = 0;
+    let refused = loop {
+        let answer = sign_up(kept).await;
+        if answer.status() != StatusCode::OK {
+            break answer;
+        }
+        kept += 1;
+    };
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert!(refused.text().await.expect("a page").contains("nothing was kept"));
+    std::fs::remove_file(ballast).expect("is there");
+    assert_eq!(sign_up(kept).await.status(), StatusCode::OK, "with space it works again, without a restart");
+    deliver::drain(&app).await.expect("drains");
+    let written = postbox.wait_for(kept + 1).await;
+    assert_eq!(written.len(), kept + 1, "whoever was told to look into the mail got one, and nobody else");
+}
+
+#[tokio::test]
+async fn sending_waits_for_space_and_goes_on_by_itself() {
+    let Some(disk) = Disk::mount() else { return };
+    let (app, postbox) = (house(&disk.0).await, Postbox::start(Script::new()).await);
+    let newsletter = app.newsletter(&format!("smtp://127.0.0.1:{}", postbox.port())).await;
+    app.readers(newsletter, READERS).await;
+    let issue = app.draft(newsletter).await;
+    app.publish(issue, 0).await.expect("can be published");
+    let engine = tokio::spawn(deliver::run(app.app.clone()));
+    postbox.wait_for(1).await;
+    let ballast = disk.fill();
+    // Whatever writes is refused sooner or later: the log has some space left inside.
+    while publish::pause(&app, issue, "").await.is_ok() && publish::resume(&app, issue).await.is_ok() {}
+    assert!(postbox.mails().len() < READERS, "the disk was full before everybody had it");
+    std::fs::remove_file(ballast).expect("is there");
+    publish::resume(&app, issue).await.expect("with space it works again");
+    postbox.wait_for(READERS).await;
+    app.stop.cancel();
+    engine.await.expect("runs").expect("ends");
+    let counts = app.counts(issue).await;
+    assert_eq!((counts.sent, counts.in_doubt, counts.unfinished()), (READERS as i64, 0, 0));
+    let mut got: Vec<String> = postbox.mails().into_iter().flat_map(|mail| mail.rcpt_to).collect();
+    got.sort();
+    got.dedup();
+    assert_eq!((got.len(), postbox.mails().len()), (READERS, READERS), "everybody once");
+}
