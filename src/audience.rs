@@ -1,7 +1,8 @@
-//! Who gets it: the subscription's status machine, consent, CSV. Pure.
+//! Who gets it: the subscription's status machine, consent, CSV, what comes back. Pure.
 
 pub mod csv;
 pub mod export;
 pub mod import;
 pub mod recipient;
+pub mod report;
 pub mod status;

@@ -13,6 +13,7 @@ pub mod log;
 pub mod migrate;
 pub mod newsletter;
 pub mod print;
+pub mod report;
 pub mod serve;
 pub mod subscriber;
 
@@ -65,6 +66,9 @@ pub enum Command {
     /// Make and look at newsletters
     #[command(subcommand)]
     Newsletter(newsletter::NewsletterCommand),
+    /// Read what came back: bounces, complaints, automatic answers
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     /// Make accounts for the desk
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -109,6 +113,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Completions { shell } => docs::completions(&mut Cli::command(), shell),
         Command::Man { out } => docs::man(Cli::command(), out.as_deref()),
         Command::Config(command) => config::run(&global, &command),
+        Command::Report(command) => report::run(&global, &command),
         command => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(run_async(global, command))
@@ -127,7 +132,7 @@ async fn run_async(global: Global, command: Command) -> anyhow::Result<()> {
         Command::Migrate(command) => migrate::run(&global, &command).await,
         Command::GoAhead { yes } => serve::go_ahead(&global, yes).await,
         Command::Bench(command) => bench::run(&command).await,
-        Command::Completions { .. } | Command::Man { .. } | Command::Config(_) => Ok(()),
+        Command::Completions { .. } | Command::Man { .. } | Command::Config(_) | Command::Report(_) => Ok(()),
     }
 }
 

@@ -18,6 +18,7 @@ mod parse_limits;
 mod postbox;
 mod public;
 mod readers;
+mod reports;
 mod scheduling;
 mod script;
 mod store;
