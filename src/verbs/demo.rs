@@ -60,6 +60,7 @@ pub fn config(data: &Path, listen: SocketAddr, public_url: String) -> Config {
         data: data.to_owned(),
         listen: listen.to_string(),
         public_url,
+        helo: "demo.tidewater.example".into(),
         hold_seconds: HOLD_SECONDS,
         demo: true,
         ..Config::default()
