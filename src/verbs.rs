@@ -12,6 +12,7 @@ pub mod failpoint;
 pub mod instance;
 pub mod membership;
 pub mod newsletters;
+mod notices;
 pub mod outlet;
 pub mod problem;
 pub mod progress;

@@ -69,6 +69,16 @@ pub async fn first(tx: &mut Tx) -> Result<Option<Account>, sqlx::Error> {
     sql!(tx, fetch_optional, FIRST)
 }
 
+const ALL: &str = "SELECT * FROM account ORDER BY id";
+
+/// Everybody who may use the desk: a handful.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn all(tx: &mut Tx) -> Result<Vec<Account>, sqlx::Error> {
+    sql!(tx, fetch_all, ALL)
+}
+
 const INSERT: &str = "INSERT INTO account (id, email, name, role, password_hash, theme, created_at) \
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING";
 

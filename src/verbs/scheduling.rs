@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::app::App;
-use super::publish;
 use super::refusal::Refusal;
+use super::{notices, publish};
 use crate::schedule::slots::{self, Decision, Situation};
 use crate::schedule::{Firing, Schedule, wall, zone};
 use crate::store::Tx;
@@ -27,6 +27,8 @@ use crate::values::ids::NewsletterId;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Never looked at less often: a clock that was set, or an issue scheduled by another process, is noticed by then.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Not earlier than this: the audience is frozen then, and whoever signs up later gets the next issue.
+const LEAD_MILLIS_MAX: i64 = Millis::MINUTE;
 /// Notices older than this are of slots long past.
 const TOLD_KEPT_MILLIS: i64 = 14 * Millis::DAY;
 
@@ -61,7 +63,8 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Decides everything that is due now: slots first, which schedules their issues, then scheduled issues.
+/// Decides everything that is due now: slots first, which schedules their issues, then scheduled issues, which are
+/// published a minute ahead of their time (see [`lead_millis`]).
 ///
 /// # Errors
 /// The first fault met, after everything else was tried; what was decided stays decided.
@@ -75,8 +78,8 @@ pub async fn tick(app: &App) -> anyhow::Result<()> {
         faults.extend(decided.with_context(|| format!("the slots of {}", newsletter.name)).err());
     }
     let mut tx = app.store.read().await?;
-    let now = tx.now;
-    let due = issue::due(&mut tx, now).await?;
+    let soon = tx.now.plus(lead_millis(app));
+    let due = issue::due(&mut tx, soon).await?;
     tx.commit().await?;
     for issue in due {
         let published = publish_due(app, &issue).await;
@@ -85,12 +88,19 @@ pub async fn tick(app: &App) -> anyhow::Result<()> {
     faults.into_iter().next().map_or(Ok(()), Err)
 }
 
+/// How long before its time a scheduled issue is published, with the rest as its undo hold: the first mail leaves at
+/// the very time that was said, and sending can be undone until then.
+fn lead_millis(app: &App) -> i64 {
+    let hold = i64::try_from(app.config.hold_seconds).unwrap_or(i64::MAX).saturating_mul(Millis::SECOND);
+    hold.min(LEAD_MILLIS_MAX)
+}
+
 /// How long nothing can be due.
 async fn pause(app: &App) -> anyhow::Result<Duration> {
     let mut tx = app.store.read().await?;
     let scheduled = issue::next_due(&mut tx).await?;
     let now = tx.now;
-    let mut next = scheduled.unwrap_or(now.plus(Millis::DAY));
+    let mut next = scheduled.map_or(now.plus(Millis::DAY), |at| at.plus(-lead_millis(app)));
     for newsletter in newsletter::all(&mut tx).await? {
         if let Some((schedule, tz)) = rule(&newsletter) {
             next = slots::wake_at(&schedule, &tz, now).map_or(next, |at| at.min(next));
@@ -116,7 +126,7 @@ async fn decide_slots(app: &App, id: NewsletterId) -> anyhow::Result<()> {
     let mut tx = app.store.write().await?;
     let Some((newsletter, decisions)) = decisions(&mut tx, id).await? else { return Ok(()) };
     for decision in decisions {
-        carry_out(&mut tx, &newsletter, decision).await?;
+        carry_out(app, &mut tx, &newsletter, decision).await?;
     }
     tx.commit().await?;
     app.wake.notify_waiters();
@@ -142,29 +152,36 @@ async fn decisions(tx: &mut Tx, id: NewsletterId) -> anyhow::Result<Option<(News
     Ok(Some((newsletter, decisions)))
 }
 
-async fn carry_out(tx: &mut Tx, newsletter: &Newsletter, decision: Decision) -> anyhow::Result<()> {
+async fn carry_out(app: &App, tx: &mut Tx, newsletter: &Newsletter, decision: Decision) -> anyhow::Result<()> {
     match decision {
-        Decision::Miss(firing) => miss(tx, newsletter, firing).await,
-        Decision::Fire(firing) => fire(tx, newsletter, firing).await,
-        Decision::Hold(firing) => hold(tx, newsletter, firing).await,
+        Decision::Miss(firing) => miss(app, tx, newsletter, firing).await,
+        Decision::Fire(firing) => fire(app, tx, newsletter, firing).await,
+        Decision::Hold(firing) => hold(app, tx, newsletter, firing).await,
         Decision::Tell(firing, notice) => {
             if slot::tell(tx, newsletter.id, &firing.wall_text(), notice.as_str()).await? {
                 note(tx, newsletter, None, "slot.nothing_ready", firing).await?;
+                notices::tell(app, tx, newsletter, &notices::nothing_ready(app, newsletter, firing, tx.now)).await?;
             }
             Ok(())
         }
     }
 }
 
-async fn miss(tx: &mut Tx, newsletter: &Newsletter, firing: Firing) -> anyhow::Result<()> {
+async fn miss(app: &App, tx: &mut Tx, newsletter: &Newsletter, firing: Firing) -> anyhow::Result<()> {
     if slot::decide(tx, newsletter.id, &firing.wall_text(), firing.at, SlotState::Missed, None).await? {
         note(tx, newsletter, None, "slot.missed", firing).await?;
+        // After weeks of being switched off nobody needs a letter for each.
+        if tx.now.since(firing.at) <= Millis::DAY {
+            notices::tell(app, tx, newsletter, &notices::missed(app, newsletter, firing)).await?;
+        }
     }
     Ok(())
 }
 
-async fn fire(tx: &mut Tx, newsletter: &Newsletter, firing: Firing) -> anyhow::Result<()> {
-    let Some(ready) = issue::first_ready(tx, newsletter.id).await? else { return miss(tx, newsletter, firing).await };
+async fn fire(app: &App, tx: &mut Tx, newsletter: &Newsletter, firing: Firing) -> anyhow::Result<()> {
+    let Some(ready) = issue::first_ready(tx, newsletter.id).await? else {
+        return miss(app, tx, newsletter, firing).await;
+    };
     let wall = firing.wall_text();
     if slot::decide(tx, newsletter.id, &wall, firing.at, SlotState::Fired, Some(ready.id)).await? {
         issue::schedule(tx, ready.id, &wall, &newsletter.zone, firing.at).await?;
@@ -173,12 +190,15 @@ async fn fire(tx: &mut Tx, newsletter: &Newsletter, firing: Firing) -> anyhow::R
     Ok(())
 }
 
-async fn hold(tx: &mut Tx, newsletter: &Newsletter, firing: Firing) -> anyhow::Result<()> {
-    let Some(ready) = issue::first_ready(tx, newsletter.id).await? else { return miss(tx, newsletter, firing).await };
+async fn hold(app: &App, tx: &mut Tx, newsletter: &Newsletter, firing: Firing) -> anyhow::Result<()> {
+    let Some(ready) = issue::first_ready(tx, newsletter.id).await? else {
+        return miss(app, tx, newsletter, firing).await;
+    };
     if slot::decide(tx, newsletter.id, &firing.wall_text(), firing.at, SlotState::Held, Some(ready.id)).await? {
         let reason = too_late(tx.now, firing.at, newsletter);
         issue::move_to(tx, ready.id, &[IssueState::Ready], IssueState::Held, &reason).await?;
         note(tx, newsletter, Some(&ready), "slot.held", firing).await?;
+        notices::tell(app, tx, newsletter, &notices::held(app, &ready.subject, &reason)).await?;
     }
     Ok(())
 }
@@ -203,25 +223,26 @@ async fn publish_due(app: &App, due: &IssueRow) -> anyhow::Result<()> {
     let (now, at) = (tx.now, Millis(due.scheduled_at.unwrap_or(tx.now.0)));
     tx.commit().await?;
     if now.since(at) > newsletter.max_lateness_ms {
-        return hold_issue(app, due, &too_late(now, at, &newsletter)).await;
+        return hold_issue(app, &newsletter, due, &too_late(now, at, &newsletter)).await;
     }
-    let hold_ms = i64::try_from(app.config.hold_seconds).unwrap_or(i64::MAX).saturating_mul(Millis::SECOND);
+    let hold_ms = at.since(now).max(0);
     match publish::send(app, due.id, hold_ms).await {
         Ok(_) => Ok(()),
         Err(error) => match error.downcast_ref::<Refusal>() {
             // Somebody is saving: the next look is a second away.
             Some(Refusal::Changing) => Ok(()),
-            Some(refusal) => hold_issue(app, due, &refusal.to_string()).await,
+            Some(refusal) => hold_issue(app, &newsletter, due, &refusal.to_string()).await,
             None => Err(error),
         },
     }
 }
 
-async fn hold_issue(app: &App, due: &IssueRow, reason: &str) -> anyhow::Result<()> {
+async fn hold_issue(app: &App, newsletter: &Newsletter, due: &IssueRow, reason: &str) -> anyhow::Result<()> {
     let mut tx = app.store.write().await?;
     if issue::move_to(&mut tx, due.id, &[IssueState::Scheduled], IssueState::Held, reason).await? {
         let about = About { newsletter: Some(due.newsletter_id), issue: Some(due.id), ..About::default() };
         event::insert(&mut tx, "issue.held", about, &json!({ "why": reason })).await?;
+        notices::tell(app, &mut tx, newsletter, &notices::held(app, &due.subject, reason)).await?;
     }
     tx.commit().await?;
     // Nobody looking is no error.

@@ -5,14 +5,20 @@ use broadsheet::store::event;
 use broadsheet::store::slot::{self, Slot, SlotState};
 use broadsheet::values::clock::Millis;
 use broadsheet::values::ids::{IssueId, NewsletterId};
+use broadsheet::verbs::accounts::{self, NewAccount, Role};
 use broadsheet::verbs::app::App;
-use broadsheet::verbs::{newsletters, publish, scheduling};
+use broadsheet::verbs::{deliver, newsletters, publish, scheduling};
 
 use crate::app::{NOW, TestApp, engines};
+use crate::postbox::{Postbox, Script};
 
 /// A newsletter with a weekly slot on Sunday 09:00, set on a Sunday at 09:00: the first slot is a week ahead.
 async fn weekly(house: &TestApp) -> NewsletterId {
-    let id = house.newsletter("smtp://127.0.0.1:2525").await;
+    weekly_by(house, "smtp://127.0.0.1:2525").await
+}
+
+async fn weekly_by(house: &TestApp, relay: &str) -> NewsletterId {
+    let id = house.newsletter(relay).await;
     house.readers(id, 3).await;
     let mut tx = house.store.read().await.expect("reads");
     let mut kept = newsletters::find(&mut tx, "tidewater").await.expect("is there");
@@ -130,6 +136,48 @@ async fn a_scheduled_issue_that_is_too_late_is_held() {
     scheduling::tick(&house).await.expect("is no fault");
     assert_eq!(house.issue(issue).await.state.as_str(), "held");
     assert_eq!(happened(&house, issue, "issue.held").await, 1);
+}
+
+#[tokio::test]
+async fn a_scheduled_issue_can_be_undone_until_its_time_and_leaves_at_its_time() {
+    let house = TestApp::new().await;
+    let id = weekly(&house).await;
+    let issue = house.draft(id).await;
+    let at = NOW.plus(Millis::HOUR);
+    publish::schedule(&house, issue, at, "2026-11-29T10:00", "Europe/Lisbon").await.expect("is scheduled");
+    house.clock.advance(59 * Millis::MINUTE - 1);
+    scheduling::tick(&house).await.expect("is no fault");
+    assert_eq!(house.issue(issue).await.state.as_str(), "scheduled");
+    house.clock.advance(1);
+    scheduling::tick(&house).await.expect("is no fault");
+    let row = house.issue(issue).await;
+    assert_eq!((row.state.as_str(), row.hold_until, row.audience), ("sending", Some(at.0), 3));
+    publish::undo(&house, issue).await.expect("the hold lasts");
+    assert_eq!(house.issue(issue).await.state.as_str(), "draft");
+}
+
+#[tokio::test]
+async fn an_editor_gets_a_letter_for_an_empty_slot() {
+    for engine in engines() {
+        let (house, postbox) = (TestApp::on(engine).await, Postbox::start(Script::new()).await);
+        weekly_by(&house, &format!("smtp://127.0.0.1:{}", postbox.port())).await;
+        let new = NewAccount {
+            email: "ines@tidewater.example".into(),
+            name: "Ines".into(),
+            password: "the quay at low tide".into(),
+        };
+        accounts::create_account(&house, new, Role::Owner).await.expect("is made");
+        house.clock.advance(6 * Millis::DAY);
+        for _ in 0..2 {
+            scheduling::tick(&house).await.expect("is no fault");
+        }
+        deliver::drain(&house).await.expect("sends");
+        let mails = postbox.wait_for(1).await;
+        assert_eq!(mails.len(), 1, "{engine:?}");
+        assert_eq!(mails[0].rcpt_to, ["ines@tidewater.example"]);
+        let text = String::from_utf8_lossy(&mails[0].bytes).into_owned();
+        assert!(text.contains("Subject: The Tidewater Brief: no issue is ready"), "{text}");
+    }
 }
 
 #[tokio::test]
