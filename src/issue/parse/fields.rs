@@ -53,12 +53,16 @@ impl Fields {
         }
         let mut out = String::with_capacity(line.len());
         let mut rest = line;
+        let mut at = start;
+        // A line without an end of a field is not searched for one again and again.
+        let last_end = line.rfind("}}");
         while let Some(next) = rest.find(|letter| letter == '{' || is_ours(letter)) {
             out.push_str(&rest[..next]);
+            at.column += rest[..next].chars().count();
             rest = &rest[next..];
-            let column = line[..line.len() - rest.len()].chars().count() + start.column;
-            let at = Place { column, ..start };
-            let taken = match (rest.starts_with("{{"), rest.find("}}")) {
+            let ends = last_end.is_some_and(|end| end >= line.len() - rest.len() + 2);
+            let end = if ends && rest.starts_with("{{") { rest.find("}}") } else { None };
+            let taken = match (rest.starts_with("{{"), end) {
                 (true, Some(end)) => self.hide_one(&rest[..end + 2], read(&rest[2..end]), at, &mut out),
                 (true, None) => {
                     self.unclosed.push(at);
@@ -71,6 +75,7 @@ impl Fields {
                     1
                 }
             };
+            at.column += rest[..taken].chars().count();
             rest = &rest[taken..];
         }
         out.push_str(rest);
