@@ -143,3 +143,41 @@ pub async fn find_issues(
 ) -> Result<Vec<(IssueId, Option<i64>, String, String)>, sqlx::Error> {
     sql!(tx, fetch_all, FIND_ISSUES, newsletter, like(words), limit)
 }
+
+const AUDIENCE: &str = "SELECT COUNT(*), \
+    CAST(COALESCE(SUM(CASE WHEN p.address_key IS NOT NULL THEN 1 ELSE 0 END), 0) AS BIGINT), \
+    CAST(COALESCE(SUM(CASE WHEN p.address_key IS NULL AND n.paused_until > $2 THEN 1 ELSE 0 END), 0) AS BIGINT) \
+    FROM subscription n JOIN subscriber s ON s.id = n.subscriber_id \
+    LEFT JOIN suppression p ON p.address_key = s.address_key WHERE n.newsletter_id = $1 AND n.status = 'active'";
+
+/// Active readers of a newsletter, and how many of them are suppressed, or else paused: `(active, suppressed, paused)`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn audience(tx: &mut Tx, newsletter: NewsletterId) -> Result<(i64, i64, i64), sqlx::Error> {
+    let now = tx.now.0;
+    sql!(tx, fetch_one, AUDIENCE, newsletter, now)
+}
+
+/// A test mail and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct TestRow {
+    pub address: String,
+    pub state: String,
+    pub next_at: i64,
+    pub created_at: i64,
+    pub settled_at: Option<i64>,
+    pub reply_code: Option<i64>,
+    pub reply_text: Option<String>,
+}
+
+const TESTS: &str = "SELECT address, state, next_at, created_at, settled_at, reply_code, reply_text FROM letter \
+    WHERE newsletter_id = $1 AND kind = 'test' ORDER BY id DESC LIMIT $2";
+
+/// The last test mails of a newsletter, newest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn tests(tx: &mut Tx, newsletter: NewsletterId, limit: i64) -> Result<Vec<TestRow>, sqlx::Error> {
+    sql!(tx, fetch_all, TESTS, newsletter, limit)
+}

@@ -5,20 +5,26 @@ mod beginning;
 mod chart;
 mod deliverability;
 mod door;
+mod editor;
+mod find;
 mod frame;
 mod home;
 mod import;
 mod issues;
 mod lead;
+mod preview;
 mod reader;
 mod readers;
 mod report;
+mod review;
 mod room;
 mod said;
 mod sending;
 mod session;
 mod settings;
 mod state;
+mod testing;
+mod uploading;
 mod words;
 
 use axum::Router;
@@ -49,7 +55,13 @@ pub(super) fn router(_app: &App) -> Router<App> {
         .route("/n/{slug}/settings/release", post(settings::release))
         .route("/n/{slug}/deliverability", get(deliverability::show))
         .route("/n/{slug}/deliverability/key", post(deliverability::make_key))
+        .route("/n/{slug}/find", get(find::show))
         .route("/n/{slug}/issues", get(issues::show))
+        .route("/n/{slug}/issues/new", post(editor::begin))
+        .route(
+            "/n/{slug}/issues/upload",
+            get(uploading::show).post(uploading::take).layer(DefaultBodyLimit::max(uploading::FILES_BYTES_MAX)),
+        )
         .route("/n/{slug}/readers", get(readers::show))
         .route("/n/{slug}/readers.csv", get(readers::export))
         .route("/n/{slug}/readers/add", get(readers::show_add).post(readers::add))
@@ -76,6 +88,15 @@ pub(super) fn router(_app: &App) -> Router<App> {
 /// The rooms of one issue.
 fn issue_router() -> Router<App> {
     Router::new()
+        .route(
+            "/issue/{issue}",
+            get(editor::show).post(editor::save).layer(DefaultBodyLimit::max(editor::FORM_BYTES_MAX)),
+        )
+        .route("/issue/{issue}/mail", get(preview::show))
+        .route("/issue/{issue}/test", get(testing::show).post(testing::send))
+        .route("/issue/{issue}/review", get(review::show))
+        .route("/issue/{issue}/send", post(review::agree))
+        .route("/issue/{issue}/take-back", post(review::take_back))
         .route("/issue/{issue}/sending", get(sending::show))
         .route("/issue/{issue}/watch", get(sending::watch))
         .route("/issue/{issue}/pause", post(sending::pause))

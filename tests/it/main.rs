@@ -5,6 +5,7 @@ mod catcher;
 mod catching;
 mod cli;
 mod deliver;
+mod desk;
 mod disk;
 mod editing;
 mod fetch;
