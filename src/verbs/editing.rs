@@ -10,6 +10,7 @@ use std::path::Path;
 
 use crate::issue::finding::{Finding, in_order};
 use crate::issue::parse::{Parsed, parse, slug};
+use crate::issue::pictures::references;
 use crate::issue::tree::{Issue, plain};
 use crate::store::issue::{IssueRow, IssueText, Saved};
 use crate::store::{self, Tx};
@@ -127,6 +128,13 @@ pub async fn add_picture(app: &App, id: IssueId, file: &str, bytes: Vec<u8>) -> 
         return Err(Refusal::State { state: row.state, wanted: "changed" }.into());
     }
     pictures::keep(&mut tx, id, &reference, &picture).await?;
+    // A text written beside a folder of pictures calls it "pictures/cover.png"; a browser sends the name alone.
+    for (called, _) in references(&parse(&row.source).issue) {
+        let is_it = called.rsplit(['/', '\\']).next() == Some(reference.as_str());
+        if is_it && called != reference && !pictures::is_address(&called) {
+            pictures::keep(&mut tx, id, &called, &picture).await?;
+        }
+    }
     tx.commit().await?;
     let size = picture.bytes.len();
     Ok(pictures::Kept { reference, name: picture.name, width: picture.width, height: picture.height, bytes: size })

@@ -53,9 +53,15 @@ impl WebError {
 /// What verbs say, as a sentence: a capital first, a full stop last.
 #[must_use]
 pub fn sentence(words: &str) -> String {
-    let mut letters = words.trim().trim_end_matches('.').chars();
+    format!("{}.", capital(words.trim().trim_end_matches('.')))
+}
+
+/// With a capital first.
+#[must_use]
+pub fn capital(words: &str) -> String {
+    let mut letters = words.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-    format!("{first}{}.", letters.as_str())
+    format!("{first}{}", letters.as_str())
 }
 
 #[derive(Template)]

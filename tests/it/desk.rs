@@ -281,7 +281,7 @@ async fn an_issue_goes_from_the_review_to_the_report() {
     let wall = [("when", "at"), ("wall", "2026-12-06T09:00"), ("zone", "America/Vancouver")];
     let review = browser.get(&format!("{path}/review?when=at&wall=2026-12-06T09:00&zone=America/Vancouver")).await;
     assert!(review.body.contains("5 readers"), "{}", review.body);
-    assert!(review.body.contains("on Sun 6 Dec 2026 09:00 America/Vancouver (UTC−8)"), "{}", review.body);
+    assert!(review.body.contains("on Sun 6 Dec 2026 09:00 America/Vancouver (UTC−7)"), "{}", review.body);
     let planned = browser.post(&format!("{path}/send"), &wall).await;
     assert_eq!(planned.location(), format!("{path}/review?said=scheduled"), "{}", planned.body);
     assert_eq!(app.issue(issue).await.state, IssueState::Scheduled);

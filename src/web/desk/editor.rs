@@ -22,7 +22,7 @@ use crate::verbs::app::{App, to_the_end};
 use crate::verbs::editing::rendering::{self, Ready, octets};
 use crate::verbs::editing::{self, Save};
 use crate::verbs::problem::Problem;
-use crate::web::error::{WebError, page, page_with, sentence};
+use crate::web::error::{WebError, capital, page, page_with, sentence};
 use crate::web::see_other;
 
 /// Largest form: 5 MB of text and one picture as it comes from a camera.
@@ -202,10 +202,15 @@ fn check(finding: &Finding, source: &str, asked: usize) -> Check {
     let quote = if asked > 0 && finding.at.line == asked { source.lines().nth(asked - 1) } else { None };
     Check {
         line: finding.at.line,
-        what: finding.what.clone(),
-        instead: finding.instead.clone(),
+        what: capital(&finding.what),
+        instead: advice(&finding.instead),
         quote: quote.unwrap_or_default().chars().take(200).collect(),
     }
+}
+
+/// What to write instead, as a sentence; nothing where nothing was said.
+pub(super) fn advice(words: &str) -> String {
+    if words.is_empty() { String::new() } else { sentence(words) }
 }
 
 /// Stories in their order, each with the worst that was found between its headline and the next.

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::editor::advice;
 use super::frame::Frame;
 use super::home;
 use super::room::Edition;
@@ -25,7 +26,7 @@ use crate::values::clock::Millis;
 use crate::verbs::app::{App, to_the_end};
 use crate::verbs::editing::rendering::{self, Ready};
 use crate::verbs::publish;
-use crate::web::error::{WebError, page, page_with, sentence};
+use crate::web::error::{WebError, capital, page, page_with, sentence};
 use crate::web::see_other;
 
 #[derive(Template)]
@@ -113,7 +114,7 @@ async fn review(
             .findings
             .iter()
             .filter(move |finding| finding.severity == severity)
-            .map(|finding| (finding.at.line, finding.what.clone(), finding.instead.clone()))
+            .map(|finding| (finding.at.line, capital(&finding.what), advice(&finding.instead)))
             .collect::<Vec<_>>()
     };
     let blocks = of(Severity::Blocks);
@@ -236,7 +237,7 @@ async fn audience(
     let statuses = subscription::counts(tx, edition.paper.id).await?;
     let many = |of: Status| statuses.iter().find(|(status, _)| *status == of).map_or(0, |(_, many)| *many);
     let gone = many(Status::Unsubscribed) + many(Status::Bounced) + many(Status::Complained);
-    let outside = format!("Not counted: {} to confirm, {} gone.", number(many(Status::Pending)), number(gone));
+    let outside = format!("Not counted: {} waiting to confirm, {} gone.", number(many(Status::Pending)), number(gone));
     Ok((rows, outside))
 }
 
