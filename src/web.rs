@@ -46,7 +46,8 @@ pub fn router(app: App) -> Router {
     let catcher = if app.config.demo { catcher::router() } else { Router::new() };
     Router::new()
         .merge(catcher)
-        .nest("/desk", desk::router(&app))
+        .nest("/desk", desk::router())
+        .route("/desk/", get(|| async { Redirect::permanent("/desk") }))
         .merge(assets::router())
         .merge(public::router())
         .route("/livez", get(|| async { "ok\n" }))

@@ -40,7 +40,7 @@ use crate::verbs::app::App;
 pub(super) const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; \
     font-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-pub(super) fn router(_app: &App) -> Router<App> {
+pub(super) fn router() -> Router<App> {
     let policy = HeaderValue::from_static(CSP);
     Router::new()
         .route("/", get(home::enter))

@@ -120,7 +120,7 @@ fn wire(running: desk::Running, counts: Counts) -> Wire {
 /// First letters of the first and the last name.
 fn initials(name: &str) -> String {
     let mut words = name.split_whitespace().filter_map(|word| word.chars().next());
-    let (first, last) = (words.next(), words.last());
+    let (first, last) = (words.next(), words.next_back());
     first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
 }
 

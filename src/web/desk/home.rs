@@ -48,7 +48,6 @@ struct HomePage {
 
 /// The issue on the wire.
 struct OnWire {
-    href: String,
     what: String,
     sent: String,
     of: String,
@@ -196,7 +195,6 @@ pub(super) fn firings(paper: &Newsletter, now: Millis) -> Vec<Millis> {
 
 fn on_wire(issue: &IssueRow, counts: &Counts) -> OnWire {
     OnWire {
-        href: format!("/desk/issue/{}/sending", issue.id),
         what: format!("{}: {}", super::state::issue_name(issue), super::state::subject(issue)),
         sent: number(counts.sent),
         of: number(counts.audience),

@@ -22,7 +22,6 @@ pub(super) struct Facts<'a> {
 #[derive(Default)]
 pub(super) struct Lead {
     pub(super) state: Ink,
-    pub(super) slot: String,
     pub(super) headline: String,
     pub(super) standfirst: String,
     pub(super) countdown: Option<Countdown>,
@@ -49,7 +48,7 @@ pub(super) fn lead(paper: &Newsletter, now: Millis, facts: &Facts<'_>) -> Lead {
         return going_out(issue, counts, now);
     }
     let scheduled = in_state(IssueState::Scheduled).filter_map(|issue| Some((Millis(issue.scheduled_at?), issue)));
-    let ready = in_state(IssueState::Ready).last().and_then(|issue| Some((facts.next_slot?, issue)));
+    let ready = in_state(IssueState::Ready).next_back().and_then(|issue| Some((facts.next_slot?, issue)));
     if let Some((at, issue)) = scheduled.chain(ready).min_by_key(|(at, issue)| (*at, issue.id)) {
         return due(paper, issue, at, now, facts.readers);
     }

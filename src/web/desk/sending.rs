@@ -84,7 +84,6 @@ pub(super) struct Live {
     finished: Option<String>,
     problems: Vec<ProblemRow>,
     can_pause: bool,
-    can_resume: bool,
     can_cancel: bool,
     is_over: bool,
 }
@@ -226,7 +225,6 @@ fn view(
         finished: finished(progress, zone),
         problems: problems.iter().map(|problem| problem_row(edition, problem, now)).collect(),
         can_pause: progress.state == IssueState::Sending && held.is_none(),
-        can_resume: progress.state == IssueState::Paused,
         can_cancel: can_go_on && held.is_none(),
         is_over: !can_go_on,
     }
