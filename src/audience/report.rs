@@ -154,5 +154,11 @@ impl Found {
 /// What `mail` means: one thing for every recipient it speaks of, at least one. Any bytes will do.
 #[must_use]
 pub fn read(mail: &[u8]) -> Vec<Found> {
-    reading::read(&mail[..mail.len().min(MAIL_BYTES_MAX)])
+    let mail = &mail[..mail.len().min(MAIL_BYTES_MAX)];
+    // Line ends of the Macintosh before 2001.
+    if memchr::memchr(b'\n', mail).is_none() && memchr::memchr(b'\r', mail).is_some() {
+        let lines: Vec<u8> = mail.iter().map(|byte| if *byte == b'\r' { b'\n' } else { *byte }).collect();
+        return reading::read(&lines);
+    }
+    reading::read(mail)
 }

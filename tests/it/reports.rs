@@ -74,7 +74,9 @@ fn line_ends_do_not_matter() {
         let unix: Vec<u8> = mail.iter().copied().filter(|byte| *byte != b'\r').collect();
         let dos: Vec<u8> =
             unix.iter().flat_map(|byte| if *byte == b'\n' { vec![b'\r', b'\n'] } else { vec![*byte] }).collect();
+        let mac: Vec<u8> = unix.iter().map(|byte| if *byte == b'\n' { b'\r' } else { *byte }).collect();
         assert_eq!(report::read(&unix), report::read(&dos), "{name}");
+        assert_eq!(report::read(&unix), report::read(&mac), "{name}");
     }
 }
 

@@ -7,6 +7,11 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use encoding_rs::{Encoding, ISO_2022_JP, UTF_8, WINDOWS_1252};
 
+/// RFC 2047 §2 says 75; real ones are longer.
+const WORD_BYTES_MAX: usize = 2000;
+/// Of one header field: a few thousand recipients.
+const VALUE_BYTES_MAX: usize = 64 * 1024;
+
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -97,7 +102,7 @@ pub(super) fn charset<'a>(bytes: &'a [u8], label: Option<&str>) -> Cow<'a, str> 
 
 /// A header's value, unfolded, its encoded words (RFC 2047) decoded.
 pub(super) fn header_text(raw: &[u8]) -> Cow<'_, str> {
-    let text = charset(raw, None);
+    let text = charset(&raw[..raw.len().min(VALUE_BYTES_MAX)], None);
     let text = if text.contains('\n') { Cow::Owned(unfold(&text)) } else { text };
     if text.contains("=?") { Cow::Owned(encoded_words(&text)) } else { text }
 }
@@ -149,9 +154,11 @@ fn flush(out: &mut String, held: &mut Vec<u8>, label: &str) {
 
 /// The word at the beginning of `text`: its charset, its bytes and what follows.
 fn encoded_word(text: &str) -> Option<(&str, Vec<u8>, &str)> {
-    let mut fields = text.strip_prefix("=?")?.splitn(3, '?');
+    let near = &text[..text.floor_char_boundary(WORD_BYTES_MAX)];
+    let mut fields = near.strip_prefix("=?")?.splitn(3, '?');
     let (name, how, rest) = (fields.next()?, fields.next()?, fields.next()?);
-    let (word, after) = rest.split_once("?=")?;
+    let (word, _) = rest.split_once("?=")?;
+    let after = &text["=?".len() + name.len() + how.len() + 2 + word.len() + "?=".len()..];
     let bytes = match how {
         "B" | "b" => base64(word.as_bytes())?,
         "Q" | "q" => quoted_printable(word.replace('_', " ").as_bytes()).into_owned(),

@@ -18,6 +18,8 @@ pub(super) struct Group {
     pub(super) last: Option<String>,
     pub(super) original: Option<String>,
     pub(super) actual: Option<String>,
+    /// A recipient is named, but not by an address: a local part, or a name of Notes or X.400.
+    nameless: bool,
     pub(super) action: Option<Action>,
     pub(super) status: Option<Status>,
     /// Without its type.
@@ -26,12 +28,15 @@ pub(super) struct Group {
 
 impl Group {
     fn has_address(&self) -> bool {
-        self.last.is_some() || self.original.is_some() || self.actual.is_some()
+        self.last.is_some() || self.original.is_some() || self.actual.is_some() || self.nameless
     }
 
     fn take(&mut self, name: &str, value: &str) {
         match name {
-            "final-recipient" => set(&mut self.last, of_field(value)),
+            "final-recipient" => {
+                self.nameless |= !value.is_empty();
+                set(&mut self.last, of_field(value));
+            }
             "original-recipient" => set(&mut self.original, of_field(value)),
             "x-actual-recipient" => set(&mut self.actual, of_field(value)),
             "action" => set(&mut self.action, action(value)),
@@ -120,8 +125,8 @@ pub(super) fn groups(text: &str) -> Vec<Group> {
             continue;
         }
         let next = named(line);
-        // Exchange breaks its diagnostics without a space.
-        let is_broken_off = next.is_none() && !line.trim().is_empty() && !line.starts_with("--");
+        // Exchange breaks its diagnostics without a space; other fields end them.
+        let is_broken_off = next.is_none() && !line.trim().is_empty() && !line.starts_with("--") && !is_field(line);
         if is_broken_off && let Some(("diagnostic-code", value)) = &mut field {
             value.push(' ');
             value.push_str(line.trim());
@@ -130,7 +135,8 @@ pub(super) fn groups(text: &str) -> Vec<Group> {
         if let Some((name, value)) = field.take() {
             group.take(name, &value);
         }
-        let begins_another = next.as_ref().is_some_and(|(name, _)| *name == "final-recipient") && group.last.is_some();
+        let begins_another = next.as_ref().is_some_and(|(name, _)| *name == "final-recipient")
+            && (group.last.is_some() || group.nameless);
         if line.trim().is_empty() || begins_another {
             end(&mut found, &mut group);
         }
@@ -141,6 +147,11 @@ pub(super) fn groups(text: &str) -> Vec<Group> {
     }
     end(&mut found, &mut group);
     found
+}
+
+fn is_field(line: &str) -> bool {
+    line.split_once(": ")
+        .is_some_and(|(name, _)| name.contains('-') && name.bytes().all(|it| it.is_ascii_alphabetic() || it == b'-'))
 }
 
 fn named(line: &str) -> Option<(&'static str, &str)> {

@@ -50,6 +50,7 @@ pub(super) fn all(text: &str) -> impl Iterator<Item = Spot<'_>> {
 
 fn local_begin(bytes: &[u8], sign: usize, from: usize) -> usize {
     if sign > from && bytes[sign - 1] == b'"' {
+        let from = from.max(sign.saturating_sub(LOCAL_BYTES_MAX));
         let quote = bytes[from..sign - 1].iter().rposition(|byte| *byte == b'"');
         return quote.map_or(sign, |quote| from + quote);
     }
@@ -58,7 +59,8 @@ fn local_begin(bytes: &[u8], sign: usize, from: usize) -> usize {
     let mut begin = sign - length;
     // Beyond ASCII only where brackets say where it begins (RFC 6531).
     if begin > from && !bytes[begin - 1].is_ascii() {
-        let open = bytes[from..begin].iter().rposition(|byte| matches!(byte, b'<' | b' ' | b'\n'));
+        let from = from.max(sign.saturating_sub(LOCAL_BYTES_MAX));
+        let open = bytes[from.min(begin)..begin].iter().rposition(|byte| matches!(byte, b'<' | b' ' | b'\n'));
         if let Some(open) = open.filter(|open| bytes[from + open] == b'<') {
             return from + open + 1;
         }

@@ -156,7 +156,22 @@ pub(super) fn blocks(text: &str, known: &Known) -> Vec<Block> {
             }
         }
     }
-    choose(found, known)
+    let chosen = choose(found, known);
+    if chosen.is_empty() { behind_aliases(text) } else { chosen }
+}
+
+/// Exim keeps the address to itself when an alias of its own made it, and names the alias: "(generated from …)".
+fn behind_aliases(text: &str) -> Vec<Block> {
+    let mut found: Vec<Block> = Vec::new();
+    for line in text.lines() {
+        let is_alias =
+            line.trim_start().starts_with("(generated from") || line.trim_start().starts_with("(expanded from");
+        match found_address::next(line, 0).filter(|_| is_alias && found.len() < RECIPIENTS_MAX) {
+            Some(spot) => found.push(Block { address: spot.address.to_owned(), text: String::new(), weight: 0 }),
+            None => found.iter_mut().last().into_iter().for_each(|block| append(&mut block.text, line)),
+        }
+    }
+    found
 }
 
 fn append(text: &mut String, line: &str) {

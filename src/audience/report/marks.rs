@@ -23,6 +23,7 @@ pub(super) enum Mark {
     BodyDone,
     BodyChallenge,
     SubjectUnsubscribe,
+    BodyAway,
 }
 
 const NAMES: &[&str] = &[
@@ -38,6 +39,7 @@ const NAMES: &[&str] = &[
     "body-done",
     "body-challenge",
     "subject-unsubscribe",
+    "body-away",
 ];
 
 struct Words {

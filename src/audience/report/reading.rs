@@ -160,7 +160,8 @@ impl<'a> Report<'a> {
         let first = || named.iter().find_map(|it| it.as_ref().filter(is_mailbox));
         let from_words = || if among_others { None } else { blocks.first().map(|block| block.address.clone()) };
         let any = || named.iter().find_map(|it| (*it).clone());
-        wanted.or_else(first).cloned().or_else(from_words).or_else(any)
+        let returned = || if among_others { None } else { self.known.wanted.first().cloned() };
+        wanted.or_else(first).cloned().or_else(from_words).or_else(any).or_else(returned)
     }
 
     fn is_delay(&self) -> bool {
@@ -192,7 +193,8 @@ impl<'a> Report<'a> {
         {
             return Some(vec![Found::plain(Kind::AutoReply, from, self.subject())]);
         }
-        if !bounces && self.body.has(Mark::BodyChallenge) {
+        let unattended = from_nobody(head) && self.body.has(Mark::BodyAway);
+        if !bounces && (unattended || self.body.has(Mark::BodyChallenge)) {
             return Some(vec![Found::plain(Kind::AutoReply, from, self.subject())]);
         }
         if !bounces {
@@ -206,6 +208,10 @@ impl<'a> Report<'a> {
         }
         let kind = if self.is_delay() { Kind::Delayed } else { Kind::Bounce };
         let addresses = self.addresses();
+        // A shop's "delivery status" is about a parcel.
+        if !daemon && !failed && !is_report && addresses.iter().all(|(address, _)| address.is_none()) {
+            return None;
+        }
         let among_others = addresses.len() > 1;
         let cases = addresses.into_iter().map(|(recipient, block)| {
             Case { recipient, block: &block, whole: &self.words, among_others, ..Case::default() }.conclude(kind)
@@ -252,6 +258,12 @@ impl<'a> Report<'a> {
         let local = to.split('@').next().unwrap_or_default().to_owned();
         is_reply_to_us || (local.contains("unsub") && !self.subject.has(Mark::SubjectBounce) && !is_automatic(head))
     }
+}
+
+/// Sent so that no answer comes.
+fn from_nobody(head: &Fields<'_>) -> bool {
+    head.get("return-path").is_some_and(|path| path.trim() == "<>")
+        || head.get("precedence").is_some_and(|value| matches!(value.trim(), "bulk" | "junk"))
 }
 
 /// RFC 3834 §5, and what was in use before it.
@@ -324,7 +336,7 @@ fn known(head: &Fields<'_>, returned: &Fields<'_>) -> Known {
     let mut known = Known::default();
     let add = |list: &mut Vec<String>, value: &str| {
         for spot in found_address::all(value).take(RECIPIENTS_MAX) {
-            if !lines::has(list, spot.address) {
+            if list.len() < RECIPIENTS_MAX && !lines::has(list, spot.address) {
                 list.push(spot.address.to_owned());
             }
         }

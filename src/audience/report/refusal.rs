@@ -81,8 +81,9 @@ impl Case<'_> {
             if is_clear && by_code.is_some() {
                 return by_code;
             }
-            // Words about somebody in a list harden nobody in particular.
-            let far = words(self.whole).map(|verdict| Verdict { soft: verdict.soft || self.among_others, ..verdict });
+            // Words about somebody in a list, or a choice of reasons, harden nobody.
+            let unsure = self.among_others || (codes.reply.is_none() && codes.status.is_none() && guesses(self.whole));
+            let far = words(self.whole).map(|verdict| Verdict { soft: verdict.soft || unsure, ..verdict });
             far.or(by_code)
         })
     }
@@ -102,6 +103,14 @@ impl Case<'_> {
         }
         out
     }
+}
+
+/// Whether a report only guesses what may have happened.
+fn guesses(words: &str) -> bool {
+    let words = plain(words);
+    [" may ", " might ", "possibl", "perhaps", " either ", "likely", "möglich", "peut-être", "posible", "possibil"]
+        .iter()
+        .any(|word| words.contains(word))
 }
 
 /// Whether a refusal is for good. The reply code says so; without one the enhanced code; without either the words do,
