@@ -33,6 +33,7 @@ impl BadSchedule {
 
 /// A rule that gives wall times, at least an hour apart, for ever. Its text is what the database keeps.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful exist at once")]
 pub enum Schedule {
     Cron(cron::Cron),
     Picked(picker::Picked),

@@ -22,6 +22,7 @@ use crate::verbs::signing;
 pub const FIRINGS_SHOWN: usize = 5;
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum NewsletterCommand {
     /// Make a newsletter
     Create(CreateArgs),

@@ -134,7 +134,7 @@ pub(super) fn reply(text: &str) -> Option<u16> {
         let next = text.get(begin + 3..).unwrap_or_default().trim_start().as_bytes();
         let is_unit = |unit: &&str| next.get(..unit.len()).is_some_and(|it| it.eq_ignore_ascii_case(unit.as_bytes()));
         let spaced = bytes.get(begin + 3).is_none_or(|byte| matches!(byte, b' ' | b'\n' | b'\t'));
-        if !spaced || !UNITS.iter().any(|unit| is_unit(unit)) {
+        if !spaced || !UNITS.iter().any(is_unit) {
             return Some(code);
         }
     }
