@@ -2,7 +2,7 @@
 //!
 //! Every page works without JavaScript. A GET never changes anything. Requests that change something and come from
 //! another site are refused by their headers (`Sec-Fetch-Site`, `Origin`), so there are no hidden form tokens; the two
-//! doors that strangers must be able to push are listed in [`may_come_from_elsewhere`].
+//! doors that strangers must be able to push are listed in `may_come_from_elsewhere`.
 
 pub mod assets;
 pub mod catcher;
@@ -92,7 +92,7 @@ fn unless_set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<H
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
-/// Requests that change something must come from our own pages, except those of [`may_come_from_elsewhere`].
+/// Requests that change something must come from our own pages, except those of `may_come_from_elsewhere`.
 fn cross_site_layer(
     public_url: &str,
 ) -> CsrfLayer<impl FnMut(tower_http::csrf::ProtectionError) -> Response + Clone + Send + Sync + 'static> {

@@ -14,7 +14,7 @@ pub struct ServeArgs {
     /// Address and port of the web server [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<String>,
-    /// Where readers reach this server: https://news.example.org
+    /// Where readers reach this server: <https://news.example.org>
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
 }

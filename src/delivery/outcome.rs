@@ -1,4 +1,4 @@
-//! From answer to outcome: whose fault it is, and what to do. One ordered table, in [`table`]; the first row that fits
+//! From answer to outcome: whose fault it is, and what to do. One ordered table, in `table`; the first row that fits
 //! counts.
 //!
 //! The stage decides blame. Up to MAIL FROM the relay speaks to *us*, so no reader is touched and the relay rests.

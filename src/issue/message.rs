@@ -19,7 +19,7 @@ pub struct Sending<'a> {
     pub issue: IssueId,
     /// The message's Date, fixed before the first attempt.
     pub at: Millis,
-    /// Before the subject: "[Test] " on a test mail.
+    /// Before the subject: `"[Test] "` on a test mail.
     pub subject_prefix: &'a str,
     /// Whether the message will be signed: one-click unsubscribe is promised only under a signature (RFC 8058 §4).
     pub signed: bool,

@@ -1,6 +1,6 @@
 //! Writing an issue: added from a file, saved as it is typed, rendered for whoever looks at it.
 //!
-//! [`render`](rendering::render) is the one function by which preview, test mail, publish and archive come to their
+//! [`rendering`] is the one place where preview, test mail, publish and archive come to their
 //! [`Rendered`](crate::issue::rendered::Rendered), so that all of them show the same hash.
 
 pub mod pictures;

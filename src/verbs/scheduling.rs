@@ -64,7 +64,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
 }
 
 /// Decides everything that is due now: slots first, which schedules their issues, then scheduled issues, which are
-/// published a minute ahead of their time (see [`lead_millis`]).
+/// published a minute ahead of their time (see `lead_millis`).
 ///
 /// # Errors
 /// The first fault met, after everything else was tried; what was decided stays decided.

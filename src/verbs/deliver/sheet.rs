@@ -45,7 +45,7 @@ impl Sheet {
         Self::new(app, &row, leaving.id, &frozen.rendered, frozen.message_at, "").await
     }
 
-    /// The sheet of a rendering, with something before its subject ("[Test] ").
+    /// The sheet of a rendering, with something before its subject (`"[Test] "`).
     ///
     /// # Errors
     /// As [`Sheet::of`].
