@@ -3,10 +3,11 @@
 use broadsheet::delivery::state::DeliveryState;
 use broadsheet::store;
 use broadsheet::store::issue::{IssueState, IssueText};
+use broadsheet::store::letter::{LetterKind, NewLetter};
 use broadsheet::values::clock::Millis;
 use broadsheet::values::ids::{IssueId, NewsletterId, SubscriberId};
 use broadsheet::verbs::refusal::Refusal;
-use broadsheet::verbs::{deliver, publish};
+use broadsheet::verbs::{deliver, instance, publish};
 
 use crate::app::{TestApp, engines};
 use crate::postbox::{Act, Postbox, Script};
@@ -327,6 +328,54 @@ async fn what_the_checks_block_is_not_sent() {
     let refusal: Option<&Refusal> = refused.downcast_ref();
     assert!(matches!(refusal, Some(Refusal::Blocked(findings)) if !findings.is_empty()), "{refused:#}");
     assert_eq!(story.app.issue(issue).await.state, IssueState::Draft);
+}
+
+#[tokio::test]
+async fn a_letter_is_signed_and_tried_again_beside_an_issue() {
+    for engine in engines() {
+        let script = Script::new().on_some("RCPT TO:<ann@", 0, 1, Act::say("450 4.2.0 Greylisted"));
+        let (app, postbox) = (TestApp::on(engine).await, Postbox::start(script).await);
+        let story = Story::on(app, postbox, 20, 0).await;
+        let mut tx = story.app.store.write().await.expect("writes");
+        let letter = NewLetter {
+            kind: LetterKind::Confirm,
+            newsletter_id: story.newsletter,
+            subscriber_id: None,
+            address: "ann@readers.example".into(),
+            return_path: "brief@tidewater.example".into(),
+            message: b"From: brief@tidewater.example\r\nSubject: Please confirm\r\n\r\nYes?\r\n".to_vec(),
+        };
+        let id = store::letter::insert(&mut tx, &letter).await.expect("kept");
+        tx.commit().await.expect("commits");
+        story.drain().await;
+        story.app.clock.advance(Millis::HOUR);
+        story.drain().await;
+        let mail = story.postbox.mails().into_iter().find(|mail| mail.rcpt_to == ["ann@readers.example"]);
+        assert!(mail.expect("it went").bytes.starts_with(b"DKIM-Signature:"));
+        let mut tx = story.app.store.read().await.expect("reads");
+        let row = store::letter::by_id(&mut tx, id).await.expect("reads").expect("is there");
+        assert_eq!((row.state.as_str(), row.attempts, row.reply_code), ("sent", 2, Some(250)));
+    }
+}
+
+#[tokio::test]
+async fn a_backup_put_back_sends_nothing_until_somebody_says_go() {
+    let story = Story::of(5, Script::new()).await;
+    assert_eq!(instance::check(&story.app).await.expect("can be checked"), None);
+    let mut tx = story.app.store.read().await.expect("reads");
+    let then = store::setting::get(&mut tx, "instance").await.expect("reads").expect("is kept");
+    drop(tx);
+    instance::advance(&story.app).await.expect("steps on");
+    let mut tx = story.app.store.write().await.expect("writes");
+    store::setting::set(&mut tx, "instance", &then).await.expect("writes");
+    tx.commit().await.expect("commits");
+    let why = instance::check(&story.app).await.expect("can be checked");
+    assert!(why.is_some_and(|why| why.contains("nothing is sent")));
+    story.drain().await;
+    assert!(story.got().is_empty());
+    instance::go_ahead(&story.app).await.expect("may");
+    story.drain().await;
+    assert_eq!(story.got(), story.everybody());
 }
 
 /// What the relay does with a message, drawn at random.
