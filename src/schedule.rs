@@ -35,7 +35,7 @@ impl BadSchedule {
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a handful exist at once")]
 pub enum Schedule {
-    Cron(cron::Cron),
+    Cron(Box<cron::Cron>),
     Picked(picker::Picked),
 }
 
@@ -123,7 +123,7 @@ impl FromStr for Schedule {
         match first.as_str() {
             "" => Err(BadSchedule::because("the schedule is empty; write for example: weekly SUN 09:00")),
             "weekly" | "every" | "monthly" => text.parse().map(Self::Picked),
-            _ => text.parse().map(Self::Cron),
+            _ => text.parse().map(Box::new).map(Self::Cron),
         }
     }
 }

@@ -183,7 +183,7 @@ fn sql_is_spoken_in_the_store_only() {
 
 #[test]
 fn one_file_reads_the_clock() {
-    const CLOCKS: [&str; 5] = ["SystemTime::now", "Timestamp::now", "Zoned::now", "Utc::now", "Local::now"];
+    const CLOCKS: [&str; 5] = ["SystemTime::now", "Timestamp::now", "ZonedDateTime::now", "Utc::now", "Local::now"];
     hold(
         "values/clock.rs is the one file that reads the clock; everybody else is handed a Clock",
         |source, _, line| {
