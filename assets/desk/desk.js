@@ -9,8 +9,19 @@ function place(html, root = document) {
   for (const part of news.querySelectorAll("[data-live]")) {
     const old = root.querySelector(`[data-live="${part.dataset.live}"]`);
     if (old && old.outerHTML !== part.outerHTML && !old.contains(document.activeElement)) old.replaceWith(part);
+    if (part.dataset.wire) wire(part.dataset.wire);
     if (part.dataset.title) document.title = `${part.dataset.title} · ${document.title.split(" · ").pop()}`;
   }
+}
+
+/** What the masthead says of the issue on this page. */
+function wire(percent) {
+  const link = document.querySelector(`.wire[href="${location.pathname}"]`);
+  const word = link && link.querySelector("[data-percent]");
+  if (!word) return;
+  word.textContent = percent;
+  const bar = link.querySelector("progress");
+  bar.value = (parseFloat(percent) / 100) * bar.max;
 }
 
 /** A page that watches an issue go out: the server sends its parts as they change. */
@@ -24,7 +35,7 @@ function watch(live) {
   live.append(told);
   const take = (event) => { last = Date.now(); told.textContent = ""; place(event.data, live); };
   source.addEventListener("news", take);
-  source.addEventListener("done", (event) => { take(event); source.close(); clearInterval(clock); });
+  source.addEventListener("done", (event) => { take(event); source.close(); clearInterval(clock); document.querySelector(`.wire[href="${location.pathname}"]`)?.remove(); });
   const clock = setInterval(() => {
     const silent = Math.round((Date.now() - last) / 1000);
     if (silent > 7) told.textContent = `Reconnecting. Last word ${silent} seconds ago; the numbers are from then. Sending is not affected.`;

@@ -96,6 +96,14 @@ impl Looks {
         (look.at.elapsed() < look.took * PATIENCE).then(|| look.progress.clone())
     }
 
+    /// Whoever changes an issue's state sees it at once: the last answer is not given again. Its pace is kept.
+    pub(super) fn outdate(&self, issue: IssueId) {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(look) = looks.get_mut(&issue) {
+            look.took = Duration::ZERO;
+        }
+    }
+
     fn keep(&self, issue: IssueId, mut progress: Progress, began: Instant) -> Progress {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if looks.len() >= ISSUES_MAX {

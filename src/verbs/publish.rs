@@ -262,6 +262,7 @@ async fn note(tx: &mut Tx, kind: &str, row: &IssueRow, detail: serde_json::Value
 
 /// Wakes the engine and the live pages.
 fn tell(app: &App, issue: IssueId) {
+    app.looks.outdate(issue);
     app.wake.notify_waiters();
     // Nobody looking is no error.
     let _ = app.changed.send(issue);

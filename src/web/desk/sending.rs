@@ -275,9 +275,9 @@ fn millis_left(left: i64, per_minute: f64) -> i64 {
 
 #[expect(clippy::cast_possible_truncation, reason = "a pace is shown in whole mails")]
 fn pace(progress: &Progress, now: Millis) -> String {
-    let so_far =
-        progress.hold_until.filter(|from| *from < now).map(|from| progress.finished_at.unwrap_or(now).since(from));
-    let so_far = so_far.map(|millis| format!("{} so far", span(millis)));
+    // A finished issue says below what it took.
+    let began = progress.hold_until.filter(|from| *from < now && progress.finished_at.is_none());
+    let so_far = began.map(|from| format!("{} so far", span(now.since(from))));
     let now = progress.per_minute.filter(|_| progress.state == IssueState::Sending);
     let pace = now.map(|pace| format!("{} a minute now", number(pace.round() as i64)));
     [pace, so_far].into_iter().flatten().collect::<Vec<_>>().join(", ")
