@@ -467,7 +467,7 @@ async fn sent_issues_are_in_the_archive_and_the_feed() {
     let token = site.app.keys.seal(Purpose::Reader, [site.newsletter.0, id.0, issue.0]);
     let copy = site.get(&format!("/r/{token}/web")).await;
     assert_eq!(copy.headers()["location"], path.as_str());
-    let list = text(site.get("/tidewater/archive?q=HELLO").await).await;
+    let list = text(site.get("/tidewater/archive?q=SAND").await).await;
     assert!(list.contains("Low tide"));
     assert!(text(site.get("/tidewater/archive?q=%25").await).await.contains("No issue has these words"));
     let answer = site.get("/tidewater/feed.xml").await;
