@@ -207,7 +207,8 @@ pub async fn put_setup_link(tx: &mut Tx, token_hash: &str, expires_at: i64) -> R
     execute!(tx, INSERT_LINK, token_hash, expires_at).map(|_| ())
 }
 
-const LINK_IS_GOOD: &str = "SELECT 1 FROM setup_link WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2";
+const LINK_IS_GOOD: &str =
+    "SELECT expires_at FROM setup_link WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2";
 
 /// # Errors
 /// When the database cannot be read.

@@ -7,7 +7,7 @@ use broadsheet::verbs::deliver;
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use sqlx::Connection as _;
 
-use crate::app::TestApp;
+use crate::app::{Engine, TestApp};
 use crate::postbox::{Postbox, Script};
 
 const PASSWORD: &str = "the tide is out";
@@ -118,9 +118,8 @@ async fn written(browser: &mut Browser, text: &str) -> IssueId {
     made.location().rsplit('/').next().expect("an id").parse().expect("an id")
 }
 
-#[tokio::test]
-async fn the_door_opens_with_the_password_and_tells_strangers_nothing() {
-    let app = TestApp::new().await;
+async fn the_door_opens_with_the_password_and_tells_strangers_nothing(engine: Engine) {
+    let app = TestApp::on(engine).await;
     account(&app).await;
     let mut browser = Browser::of(&app).await;
     let shut = browser.get("/desk").await;
@@ -140,9 +139,8 @@ async fn the_door_opens_with_the_password_and_tells_strangers_nothing() {
     assert_eq!(browser.sign_in().await.status, 429);
 }
 
-#[tokio::test]
-async fn a_session_that_was_ended_elsewhere_is_over() {
-    let app = TestApp::new().await;
+async fn a_session_that_was_ended_elsewhere_is_over(engine: Engine) {
+    let app = TestApp::on(engine).await;
     let (mut here, _) = desk(&app, "smtp://127.0.0.1:2525", 1).await;
     let mut there = here.another();
     there.sign_in().await;
@@ -154,9 +152,8 @@ async fn a_session_that_was_ended_elsewhere_is_over() {
     assert_eq!(here.get("/desk/account").await.status, 303);
 }
 
-#[tokio::test]
-async fn of_two_who_press_the_set_up_link_at_once_one_gets_the_account() {
-    let app = TestApp::new().await;
+async fn of_two_who_press_the_set_up_link_at_once_one_gets_the_account(engine: Engine) {
+    let app = TestApp::on(engine).await;
     let link = accounts::setup_link(&app.app).await.expect("writes").expect("there is no account");
     let path = link.path().to_owned();
     let mut one = Browser::of(&app).await;
@@ -172,9 +169,8 @@ async fn of_two_who_press_the_set_up_link_at_once_one_gets_the_account() {
     assert!(accounts::setup_link(&app.app).await.expect("reads").is_none());
 }
 
-#[tokio::test]
-async fn a_form_sent_from_another_site_is_refused() {
-    let app = TestApp::new().await;
+async fn a_form_sent_from_another_site_is_refused(engine: Engine) {
+    let app = TestApp::on(engine).await;
     let (mut browser, _) = desk(&app, "smtp://127.0.0.1:2525", 1).await;
     for (name, value) in [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example")] {
         let request = browser.client.post(format!("{}/desk/account/theme", browser.base)).header(name, value);
@@ -190,9 +186,8 @@ async fn a_form_sent_from_another_site_is_refused() {
     assert!(browser.get("/desk/account").await.body.contains("data-theme=\"dark\""));
 }
 
-#[tokio::test]
-async fn every_page_answers_empty_and_full_and_looking_changes_nothing() {
-    let app = TestApp::new().await;
+async fn every_page_answers_empty_and_full_and_looking_changes_nothing(engine: Engine) {
+    let app = TestApp::on(engine).await;
     let (mut browser, _) = desk(&app, "smtp://127.0.0.1:2525", 0).await;
     let general = [
         "",
@@ -221,9 +216,13 @@ async fn every_page_answers_empty_and_full_and_looking_changes_nothing() {
     )
     .await;
     let issue = written(&mut browser, TEXT).await;
-    let mut watching =
-        sqlx::SqliteConnection::connect(&app.folder.join("broadsheet.db").display().to_string()).await.expect("opens");
-    let before: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut watching).await.expect("reads");
+    // SQLite counts its commits; the same handlers run on Postgres.
+    let file = app.folder.join("broadsheet.db").display().to_string();
+    let mut watching = match engine {
+        Engine::Sqlite => Some(sqlx::SqliteConnection::connect(&file).await.expect("opens")),
+        Engine::Postgres => None,
+    };
+    let before = commits(watching.as_mut()).await;
     let of_issue =
         ["", "/mail", "/mail?view=text", "/mail?view=dark", "/test", "/review", "/review?when=now", "?line=3"];
     let pages = general.iter().map(|path| format!("/desk/n/tidewater{path}"));
@@ -231,15 +230,13 @@ async fn every_page_answers_empty_and_full_and_looking_changes_nothing() {
     for path in pages.chain(["/desk/new".to_owned(), "/desk/account".to_owned(), "/livez".into(), "/readyz".into()]) {
         assert_eq!(browser.get(&path).await.status, 200, "{path}");
     }
-    let after: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut watching).await.expect("reads");
-    assert_eq!(before, after, "a GET wrote to the database");
+    assert_eq!(before, commits(watching.as_mut()).await, "a GET wrote to the database");
     assert_eq!(browser.get("/desk/n/nowhere").await.status, 404);
     assert_eq!(browser.get(&format!("/desk/issue/{}", IssueId(7))).await.status, 404);
 }
 
-#[tokio::test]
-async fn who_saves_second_sees_both_texts_and_loses_neither() {
-    let app = TestApp::new().await;
+async fn who_saves_second_sees_both_texts_and_loses_neither(engine: Engine) {
+    let app = TestApp::on(engine).await;
     let (mut browser, _) = desk(&app, "smtp://127.0.0.1:2525", 1).await;
     let issue = written(&mut browser, TEXT).await;
     let path = format!("/desk/issue/{issue}");
@@ -258,9 +255,8 @@ async fn who_saves_second_sees_both_texts_and_loses_neither() {
     assert_eq!(app.issue(issue).await.source, second);
 }
 
-#[tokio::test]
-async fn a_blocked_issue_shows_why_and_has_no_button() {
-    let app = TestApp::new().await;
+async fn a_blocked_issue_shows_why_and_has_no_button(engine: Engine) {
+    let app = TestApp::on(engine).await;
     let (mut browser, _) = desk(&app, "smtp://127.0.0.1:2525", 3).await;
     let issue = written(&mut browser, &TEXT.replace("she met", "she TK met")).await;
     let review = browser.get(&format!("/desk/issue/{issue}/review?when=now")).await;
@@ -271,10 +267,9 @@ async fn a_blocked_issue_shows_why_and_has_no_button() {
     assert_eq!(app.issue(issue).await.state, IssueState::Draft);
 }
 
-#[tokio::test]
-async fn an_issue_goes_from_the_review_to_the_report() {
+async fn an_issue_goes_from_the_review_to_the_report(engine: Engine) {
     let postbox = Postbox::start(Script::new()).await;
-    let app = TestApp::new().await;
+    let app = TestApp::on(engine).await;
     let (mut browser, _) = desk(&app, &format!("smtp://127.0.0.1:{}", postbox.port()), 5).await;
     let issue = written(&mut browser, TEXT).await;
     let path = format!("/desk/issue/{issue}");
@@ -308,9 +303,8 @@ async fn an_issue_goes_from_the_review_to_the_report() {
     assert!(live.body.contains("event: done"), "{}", live.body);
 }
 
-#[tokio::test]
-async fn a_list_is_shown_before_it_is_taken() {
-    let app = TestApp::new().await;
+async fn a_list_is_shown_before_it_is_taken(engine: Engine) {
+    let app = TestApp::on(engine).await;
     let (mut browser, newsletter) = desk(&app, "smtp://127.0.0.1:2525", 2).await;
     let list = b"email,name\nreader0@readers.example,R\nnew@readers.example,N\nnew@readers.example,N\nbo@@quay,B\n";
     let dry = browser.upload("/desk/n/tidewater/readers/import", &[], &[("file", "fair.csv", list)]).await;
@@ -336,4 +330,34 @@ async fn a_list_is_shown_before_it_is_taken() {
     let again =
         browser.post("/desk/n/tidewater/readers/import/confirm", &[("upload", &id), ("consent", "spring fair")]).await;
     assert_eq!((again.status, count().await), (409, 3));
+}
+
+async fn commits(watching: Option<&mut sqlx::SqliteConnection>) -> Option<i64> {
+    sqlx::query_scalar("PRAGMA data_version").fetch_one(watching?).await.ok()
+}
+
+/// Tells each story on every engine there is.
+macro_rules! on_every_engine {
+    ($($story:ident),+ $(,)?) => {
+        mod on_every_engine {
+            $(#[tokio::test]
+            async fn $story() {
+                for engine in crate::app::engines() {
+                    super::$story(engine).await;
+                }
+            })+
+        }
+    };
+}
+
+on_every_engine! {
+    the_door_opens_with_the_password_and_tells_strangers_nothing,
+    a_session_that_was_ended_elsewhere_is_over,
+    of_two_who_press_the_set_up_link_at_once_one_gets_the_account,
+    a_form_sent_from_another_site_is_refused,
+    every_page_answers_empty_and_full_and_looking_changes_nothing,
+    who_saves_second_sees_both_texts_and_loses_neither,
+    a_blocked_issue_shows_why_and_has_no_button,
+    an_issue_goes_from_the_review_to_the_report,
+    a_list_is_shown_before_it_is_taken,
 }
