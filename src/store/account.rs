@@ -140,7 +140,7 @@ pub async fn by_session(tx: &mut Tx, token_hash: &str) -> Result<Option<Account>
     sql!(tx, fetch_optional, BY_SESSION, token_hash, tx.now.0)
 }
 
-const STALE: &str = "SELECT 1 FROM session WHERE token_hash = $1 AND last_seen_at < $2";
+const STALE: &str = "SELECT last_seen_at FROM session WHERE token_hash = $1 AND last_seen_at < $2";
 
 /// Whether the session was last seen before `before`.
 ///

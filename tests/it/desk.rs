@@ -1,6 +1,7 @@
 //! The desk from outside: a browser's requests against a real server, mail at a real relay.
 
 use broadsheet::store::issue::IssueState;
+use broadsheet::values::clock::Millis;
 use broadsheet::values::ids::{IssueId, NewsletterId};
 use broadsheet::verbs::accounts::{self, NewAccount, Role};
 use broadsheet::verbs::deliver;
@@ -148,6 +149,8 @@ async fn a_session_that_was_ended_elsewhere_is_over(engine: Engine) {
     assert_eq!(here.post("/desk/account/signout-elsewhere", &[]).await.status, 303);
     assert_eq!(there.get("/desk/account").await.status, 303);
     assert_eq!(here.get("/desk/account").await.status, 200);
+    app.clock.advance(Millis::HOUR);
+    assert_eq!(here.get("/desk/account").await.status, 200, "seen again after an hour");
     here.post("/desk/signout", &[]).await;
     assert_eq!(here.get("/desk/account").await.status, 303);
 }
