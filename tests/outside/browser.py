@@ -27,8 +27,9 @@ THEMES = ["light", "dark"]
 # Of pages that differ only in an id or a word, so many are looked at.
 OF_A_KIND_MAX = 2
 PAGES_MAX = 120
-# Addresses whose answer is not a page.
-NO_PAGES = re.compile(r"/(raw|api)(/|$)|\.(csv|xml|json|txt|eml|png|jpg|gif|svg|css)$|/m/|/watch$|/static/")
+# Addresses whose answer is not a page, or one in which no script may run, not even the test's (the mail, sandboxed by
+# its policy; its HTML is looked at by itself).
+NO_PAGES = re.compile(r"/(raw|api|mail|html)(/|$)|\.(csv|xml|json|txt|eml|png|jpg|gif|svg|css)$|/m/|/watch$|/static/")
 # An id, a token, a number, a slug of an issue: pages that differ only in these are of one kind.
 VARIES = re.compile(r"(?<=/)([0-9a-hjkmnp-tv-z]{13}|k\d+\.[\w-]+|[a-z]+(-[a-z]+){2,}|\d+)(?=/|$)")
 AXE = {"resultTypes": ["violations"], "iframes": False}
