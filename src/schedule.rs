@@ -33,7 +33,6 @@ impl BadSchedule {
 
 /// A rule that gives wall times, at least an hour apart, for ever. Its text is what the database keeps.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a handful exist at once")]
 pub enum Schedule {
     Cron(Box<cron::Cron>),
     Picked(picker::Picked),
