@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::frame::Frame;
 use super::room::{Edition, Room};
 use super::said::Said;
-use super::state::{State as Ink, issue_name, subject};
+use super::state::{State as Ink, issue_name};
 use super::words::{When, count, from_now, number};
 use crate::delivery::counts::Counts;
 use crate::issue::finding::{Finding, Severity};
@@ -37,7 +37,6 @@ const SKELETON: &str = include_str!("skeleton.md");
 struct EditorPage {
     frame: Frame,
     at: String,
-    heading: String,
     source: String,
     revision: i64,
     language: String,
@@ -135,7 +134,6 @@ fn editor_page(frame: Frame, edition: &Edition, ready: &Ready, look: &Look, now:
     EditorPage {
         frame,
         at: edition.at(""),
-        heading: subject(&ready.row),
         source: ready.row.source.clone(),
         revision: ready.row.revision,
         language: ready.newsletter.language.clone(),
