@@ -7,6 +7,7 @@ pub mod demo;
 pub mod docs;
 pub mod duration;
 pub mod exit;
+pub mod faultsmtpd;
 pub mod issue;
 pub mod issue_file;
 pub mod log;
@@ -82,6 +83,8 @@ pub enum Command {
     /// Measure this machine: nothing leaves it, nothing is kept
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Run a relay that fails on purpose, to test what sends: on this machine only
+    Faultsmtpd(faultsmtpd::FaultArgs),
     /// Let mail leave again after a database was put back or moved
     GoAhead {
         /// Do not ask
@@ -131,6 +134,7 @@ async fn run_async(global: Global, command: Command) -> anyhow::Result<()> {
         Command::Newsletter(command) => newsletter::run(&global, command).await,
         Command::Admin(command) => admin::run(&global, command).await,
         Command::Migrate(command) => migrate::run(&global, &command).await,
+        Command::Faultsmtpd(args) => faultsmtpd::run(&global, args).await,
         Command::GoAhead { yes } => serve::go_ahead(&global, yes).await,
         Command::Bench(command) => bench::run(&command).await,
         Command::Completions { .. } | Command::Man { .. } | Command::Config(_) | Command::Report(_) => Ok(()),

@@ -4,7 +4,7 @@
 //! only CRLF dot CRLF ends a text.
 
 mod session;
-mod text;
+pub(in crate::smtp) mod text;
 
 use std::io;
 use std::net::SocketAddr;

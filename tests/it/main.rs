@@ -8,6 +8,7 @@ mod deliver;
 mod desk;
 mod disk;
 mod editing;
+mod faultsmtpd;
 mod fetch;
 mod house;
 mod issue_file;

@@ -1,7 +1,7 @@
 //! The text after DATA: where it ends, and what it says. Pure.
 
 /// Gathers the text of one message from pieces of any size.
-pub(super) struct Text {
+pub(in crate::smtp) struct Text {
     bytes: Vec<u8>,
     bytes_max: usize,
     /// How far the end was looked for.
@@ -12,7 +12,7 @@ pub(super) struct Text {
 
 /// What came of one more piece.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fed {
+pub(in crate::smtp) enum Fed {
     More,
     /// The text is over; so many bytes at the end of the piece belong to what follows.
     End {
@@ -23,21 +23,21 @@ pub(super) enum Fed {
 const END: &[u8] = b"\r\n.\r\n";
 
 impl Text {
-    pub(super) fn new(bytes_max: usize) -> Self {
+    pub(in crate::smtp) fn new(bytes_max: usize) -> Self {
         // The line end of the DATA command counts as the beginning of the first line: a dot alone is an empty text.
         Self { bytes: b"\r\n".to_vec(), bytes_max, looked: 0, dropped: 0 }
     }
 
     /// Bytes of text that came, kept or not.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::smtp) fn len(&self) -> usize {
         self.bytes.len() + self.dropped
     }
 
-    pub(super) fn is_too_long(&self) -> bool {
+    pub(in crate::smtp) fn is_too_long(&self) -> bool {
         self.len() > self.bytes_max.saturating_add(END.len())
     }
 
-    pub(super) fn feed(&mut self, piece: &[u8]) -> Fed {
+    pub(in crate::smtp) fn feed(&mut self, piece: &[u8]) -> Fed {
         self.bytes.extend_from_slice(piece);
         if let Some(at) = memchr::memmem::find(&self.bytes[self.looked..], END) {
             let end = self.looked + at + END.len();
@@ -56,7 +56,7 @@ impl Text {
     }
 
     /// The message, with the doubled dots undone.
-    pub(super) fn message(self) -> Vec<u8> {
+    pub(in crate::smtp) fn message(self) -> Vec<u8> {
         let text = &self.bytes[..self.bytes.len() - 3];
         let mut message = Vec::with_capacity(text.len());
         let mut from = 2;
@@ -71,7 +71,7 @@ impl Text {
 }
 
 /// Whether there is a CR without LF or an LF without CR (RFC 5321 §2.3.8 forbids both).
-pub(super) fn has_bare_line_end(message: &[u8]) -> bool {
+pub(in crate::smtp) fn has_bare_line_end(message: &[u8]) -> bool {
     memchr::memchr2_iter(b'\r', b'\n', message).any(|at| match message[at] {
         b'\r' => message.get(at + 1) != Some(&b'\n'),
         _ => at == 0 || message[at - 1] != b'\r',
