@@ -1,25 +1,31 @@
 //! The client that sends in bulk: one connection to one relay, owned by one task.
 //!
 //! Every reply is known with its stage, every phase has a time-out, and a connection on which anything went wrong
-//! cannot be used again: [`Connection::send`] takes it and gives it back only when it is clean. Dropping a future of
+//! cannot be used again: [`Connection::carry`] takes it and gives it back only when it is clean. Dropping a future of
 //! this module closes its connection. Deliberately absent: a pool (whoever sends owns its connection), VRFY and RCPT
-//! without DATA (receivers take them for address harvesting), BDAT.
+//! without a message (receivers take them for address harvesting).
 
 mod auth;
+mod cargo;
 mod connect;
+mod connection;
+mod envelope;
 mod hello;
 mod lines;
+mod one;
+mod stuffed;
+mod text;
 mod tls;
-mod transaction;
 mod wire;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+pub use cargo::{Cargo, Carried, Handover, Mode, WINDOW_AUTO, Window};
 pub use connect::connect;
+pub use connection::Connection;
 pub use lines::{Parsed, parse};
 pub use tls::Trust;
-pub use transaction::{Connection, Handover};
 
 use crate::delivery::reply::{Answer, Stage};
 use crate::values::relay::Tls;
@@ -110,6 +116,12 @@ pub struct Target {
     pub trust: Trust,
     /// Plain text to other machines, said in so many words in the configuration.
     pub plain_allowed: bool,
+    /// How many messages a connection may have unanswered.
+    pub window: Window,
+    /// PIPELINING where it is offered; `false` for a relay that offers it and cannot do it.
+    pub pipelining: bool,
+    /// CHUNKING where it is offered together with PIPELINING, and the window allows for more than one message.
+    pub chunking: bool,
 }
 
 impl Target {
@@ -125,6 +137,9 @@ impl Target {
             timeouts: Timeouts::default(),
             trust: Trust::public(),
             plain_allowed: false,
+            window: Window::Auto,
+            pipelining: true,
+            chunking: true,
         }
     }
 

@@ -30,18 +30,18 @@ pub(super) async fn sign_in(
 
 async fn plain(wire: &mut Wire, target: &Target, credentials: &Credentials) -> Result<Reply, Answer> {
     let secret = STANDARD.encode(format!("\0{}\0{}", credentials.username, credentials.password));
-    wire.ask(Stage::Auth, &format!("AUTH PLAIN {secret}\r\n"), target.timeouts.command).await
+    wire.ask(Stage::Auth, format!("AUTH PLAIN {secret}\r\n").as_bytes(), target.timeouts.command).await
 }
 
 async fn login(wire: &mut Wire, target: &Target, credentials: &Credentials) -> Result<Reply, Answer> {
     let within = target.timeouts.command;
-    let mut reply = wire.ask(Stage::Auth, "AUTH LOGIN\r\n", within).await?;
+    let mut reply = wire.ask(Stage::Auth, b"AUTH LOGIN\r\n", within).await?;
     for part in [&credentials.username, &credentials.password] {
         // 334 asks for the next part; anything else is the verdict already.
         if reply.code != 334 {
             return Ok(reply);
         }
-        reply = wire.ask(Stage::Auth, &format!("{}\r\n", STANDARD.encode(part)), within).await?;
+        reply = wire.ask(Stage::Auth, format!("{}\r\n", STANDARD.encode(part)).as_bytes(), within).await?;
     }
     Ok(reply)
 }

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::transaction::Connection;
+use super::connection::Connection;
 use super::wire::{Socket, Wire};
 use super::{Target, auth, hello, tls};
 use crate::delivery::reply::{Answer, Reply, Stage};
@@ -52,7 +52,9 @@ async fn open(target: &Target, address: SocketAddr) -> Result<Wire, Answer> {
 
 /// EHLO, STARTTLS, AUTH.
 async fn introduce(target: &Target, mut wire: Wire) -> Result<Connection, Answer> {
+    let mut began = Instant::now();
     let mut offers = hello::hello(&mut wire, target).await?;
+    let mut round_trip = began.elapsed();
     if target.tls == Tls::StartTls {
         if !offers.starttls {
             let why = format!("{} does not offer STARTTLS; nothing was sent", target.host);
@@ -60,16 +62,18 @@ async fn introduce(target: &Target, mut wire: Wire) -> Result<Connection, Answer
         }
         wire = start_tls(target, wire).await?;
         // What was offered in plain text may have been put there by anybody (RFC 3207 §4.2).
+        began = Instant::now();
         offers = hello::hello(&mut wire, target).await?;
+        round_trip = round_trip.min(began.elapsed());
     }
     if let Some(credentials) = &target.credentials {
         auth::sign_in(&mut wire, target, &offers, credentials).await?;
     }
-    Ok(Connection::new(wire, offers, target.timeouts))
+    Ok(Connection::new(wire, offers, target, round_trip))
 }
 
 async fn start_tls(target: &Target, mut wire: Wire) -> Result<Wire, Answer> {
-    let reply: Reply = wire.ask(Stage::StartTls, "STARTTLS\r\n", target.timeouts.command).await?;
+    let reply: Reply = wire.ask(Stage::StartTls, b"STARTTLS\r\n", target.timeouts.command).await?;
     if reply.code != 220 {
         return Err(Answer::Reply(reply));
     }

@@ -9,6 +9,7 @@ use crate::delivery::reply::{Answer, Stage};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Offers {
     pub(super) pipelining: bool,
+    pub(super) chunking: bool,
     pub(super) starttls: bool,
     pub(super) smtputf8: bool,
     pub(super) dsn: bool,
@@ -27,6 +28,7 @@ impl Offers {
             let (word, rest) = line.split_once([' ', '=']).unwrap_or((&line, ""));
             match word {
                 "PIPELINING" => offers.pipelining = true,
+                "CHUNKING" => offers.chunking = true,
                 "STARTTLS" => offers.starttls = true,
                 "SMTPUTF8" => offers.smtputf8 = true,
                 "DSN" => offers.dsn = true,
@@ -50,7 +52,7 @@ pub(super) async fn hello(wire: &mut Wire, target: &Target) -> Result<Offers, An
     match said.code {
         200..=299 => Ok(Offers::read(&said.lines)),
         500 | 502 | 504 => {
-            let reply = wire.ask(Stage::Ehlo, &format!("HELO {}\r\n", target.helo), within).await?;
+            let reply = wire.ask(Stage::Ehlo, format!("HELO {}\r\n", target.helo).as_bytes(), within).await?;
             if (200..300).contains(&reply.code) { Ok(Offers::default()) } else { Err(Answer::Reply(reply)) }
         }
         code => Err(Answer::Reply(lines::reply(Stage::Ehlo, code, &said.lines))),

@@ -1,8 +1,9 @@
 //! Bytes to and from a server, each step within its time.
 
-use std::io;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
@@ -32,7 +33,7 @@ impl Socket {
 
     /// Acknowledges at once. A relay answers a group of commands in several small writes; its Nagle holds the second
     /// back until we acknowledge the first, and ours would be delayed by 40 ms because we have nothing to say. The
-    /// kernel forgets the setting, so it is made anew whenever something came and more must.
+    /// kernel forgets the setting, so it is made anew before each read that waits after something came.
     #[cfg(target_os = "linux")]
     fn acknowledge_quickly(&self) {
         // It is about speed only: a kernel that refuses still sends the mail.
@@ -60,6 +61,21 @@ impl AsyncWrite for Socket {
         }
     }
 
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
@@ -81,6 +97,9 @@ pub(super) struct Wire {
     read: Vec<u8>,
     /// Something was read since the last write: its acknowledgement may be waiting for something to ride on.
     unacknowledged: bool,
+    /// Bytes handed over by [`Wire::write_slices`]. Neither TCP nor a TLS record passes on a byte that it was not
+    /// given, so what lies beyond cannot have left.
+    written: u64,
 }
 
 /// One reply with its lines, as EHLO needs them.
@@ -89,19 +108,12 @@ pub(super) struct Lines {
     pub(super) lines: Vec<String>,
 }
 
-/// How far a write of message text came.
-pub(super) struct Unwritten {
-    /// Every byte was handed over, so the final dot may be on its way.
-    pub(super) complete: bool,
-    pub(super) why: String,
-}
-
 impl Wire {
     pub(super) fn new(socket: Socket) -> Self {
-        Self { socket, read: Vec::new(), unacknowledged: false }
+        Self { socket, read: Vec::new(), unacknowledged: false, written: 0 }
     }
 
-    /// Whether the server has said something that nobody asked for.
+    /// Whether the server has said something that is not understood yet.
     pub(super) fn has_unread(&self) -> bool {
         !self.read.is_empty()
     }
@@ -114,6 +126,11 @@ impl Wire {
         self.socket.tcp().peer_addr().is_ok_and(|at| at.ip().to_canonical().is_loopback())
     }
 
+    /// Bytes of text and what goes with it that were handed over so far.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Writes a group of commands in one go.
     pub(super) async fn write(&mut self, stage: Stage, bytes: &[u8], within: Duration) -> Result<(), Answer> {
         self.unacknowledged = false;
@@ -123,38 +140,88 @@ impl Wire {
         };
         match timeout(within, writing).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Answer::Broken { stage, why: format!("the connection broke: {error}") }),
+            Ok(Err(error)) => Err(Answer::Broken { stage, why: broke(&error) }),
             Err(_) => Err(Answer::Broken { stage, why: late(within) }),
         }
     }
 
-    /// Writes message text and final dot; `within` bounds every step that makes no progress, not the whole. Tells
-    /// apart whether the dot can have left: neither TCP nor a TLS record passes on a byte that it was not given.
-    pub(super) async fn write_message(&mut self, bytes: &[u8], within: Duration) -> Result<(), Unwritten> {
+    /// Writes message text and what rides with it, as few calls as the socket allows; `within` bounds every step that
+    /// makes no progress, not the whole. [`Wire::written`] says how far it came.
+    pub(super) async fn write_slices(
+        &mut self,
+        mut slices: &mut [IoSlice<'_>],
+        within: Duration,
+    ) -> Result<(), String> {
+        /// Slices of one call: the kernel takes 1,024, most texts have three.
+        const SLICES_MAX: usize = 512;
         self.unacknowledged = false;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let written = match timeout(within, self.socket.write(rest)).await {
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            let some = &slices[..slices.len().min(SLICES_MAX)];
+            let written = match timeout(within, self.socket.write_vectored(some)).await {
                 Ok(Ok(written)) if written > 0 => written,
-                Ok(Ok(_)) => return Err(Unwritten { complete: false, why: "the connection takes no more".into() }),
-                Ok(Err(error)) => {
-                    return Err(Unwritten { complete: false, why: format!("the connection broke: {error}") });
-                }
-                Err(_) => return Err(Unwritten { complete: false, why: late(within) }),
+                Ok(Ok(_)) => return Err("the connection takes no more".into()),
+                Ok(Err(error)) => return Err(broke(&error)),
+                Err(_) => return Err(late(within)),
             };
-            rest = &rest[written..];
+            self.written += written as u64;
+            IoSlice::advance_slices(&mut slices, written);
         }
         match timeout(within, self.socket.flush()).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Unwritten { complete: true, why: format!("the connection broke: {error}") }),
-            Err(_) => Err(Unwritten { complete: true, why: late(within) }),
+            Ok(Err(error)) => Err(broke(&error)),
+            Err(_) => Err(late(within)),
         }
     }
 
-    /// Waits for one reply; `within` bounds the whole of it, so a server cannot dribble for ever.
-    pub(super) async fn lines(&mut self, stage: Stage, within: Duration) -> Result<Lines, Answer> {
+    /// One read of whatever comes.
+    async fn read_some(&mut self) -> io::Result<usize> {
+        self.read.reserve(READ_BYTES);
+        let mut asked = false;
+        poll_fn(|cx| {
+            let polled = std::pin::pin!(self.socket.read_buf(&mut self.read)).poll(cx);
+            match &polled {
+                Poll::Pending if self.unacknowledged && !asked => {
+                    asked = true;
+                    self.socket.acknowledge_quickly();
+                }
+                Poll::Pending => {}
+                Poll::Ready(_) => self.unacknowledged = true,
+            }
+            polled
+        })
+        .await
+    }
+
+    /// Waits until the server says something that nobody asked for, or hangs up; gives what it was. Cancel safe.
+    pub(super) async fn interruption(&mut self) -> String {
+        if !self.has_unread() {
+            match self.read_some().await {
+                Ok(0) => return "the server closed the connection".into(),
+                Ok(_) => {}
+                Err(error) => return broke(&error),
+            }
+        }
+        match lines::parse(&self.read) {
+            Parsed::Whole { code, lines, .. } => format!("{code} {}", lines.join(" ")),
+            Parsed::More | Parsed::Garbage(_) => "the server spoke out of turn".into(),
+        }
+    }
+
+    /// The same for now, without waiting: `None` if all is quiet.
+    pub(super) fn interrupted(&mut self) -> Option<String> {
+        let mut cx = Context::from_waker(Waker::noop());
+        match std::pin::pin!(self.interruption()).poll(&mut cx) {
+            Poll::Ready(why) => Some(why),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Waits for one reply until `deadline`, which bounds the whole of it, so a server cannot dribble for ever.
+    /// Cancel safe: half a reply waits for the next call.
+    pub(super) async fn lines_by(&mut self, stage: Stage, deadline: Instant) -> Result<Lines, Answer> {
         let broken = |why: String| Answer::Broken { stage, why };
-        let deadline = Instant::now() + within;
+        let mut began = None;
         loop {
             match lines::parse(&self.read) {
                 Parsed::Whole { code, lines, used } => {
@@ -164,30 +231,38 @@ impl Wire {
                 Parsed::Garbage(why) => return Err(broken(why)),
                 Parsed::More => {}
             }
-            if self.unacknowledged {
-                self.socket.acknowledge_quickly();
-            }
-            self.unacknowledged = true;
-            self.read.reserve(READ_BYTES);
-            match timeout_at(deadline, self.socket.read_buf(&mut self.read)).await {
+            let began = *began.get_or_insert_with(Instant::now);
+            match timeout_at(deadline, self.read_some()).await {
                 Ok(Ok(0)) => return Err(broken("the server closed the connection".into())),
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => return Err(broken(format!("the connection broke: {error}"))),
-                Err(_) => return Err(broken(late(within))),
+                Ok(Err(error)) => return Err(broken(broke(&error))),
+                Err(_) => return Err(broken(late(deadline.saturating_duration_since(began)))),
             }
         }
     }
 
-    pub(super) async fn reply(&mut self, stage: Stage, within: Duration) -> Result<Reply, Answer> {
-        let Lines { code, lines } = self.lines(stage, within).await?;
+    pub(super) async fn lines(&mut self, stage: Stage, within: Duration) -> Result<Lines, Answer> {
+        self.lines_by(stage, Instant::now() + within).await
+    }
+
+    pub(super) async fn reply_by(&mut self, stage: Stage, deadline: Instant) -> Result<Reply, Answer> {
+        let Lines { code, lines } = self.lines_by(stage, deadline).await?;
         Ok(lines::reply(stage, code, &lines))
     }
 
+    pub(super) async fn reply(&mut self, stage: Stage, within: Duration) -> Result<Reply, Answer> {
+        self.reply_by(stage, Instant::now() + within).await
+    }
+
     /// One command and its reply, which may be a refusal.
-    pub(super) async fn ask(&mut self, stage: Stage, command: &str, within: Duration) -> Result<Reply, Answer> {
-        self.write(stage, command.as_bytes(), within).await?;
+    pub(super) async fn ask(&mut self, stage: Stage, command: &[u8], within: Duration) -> Result<Reply, Answer> {
+        self.write(stage, command, within).await?;
         self.reply(stage, within).await
     }
+}
+
+fn broke(error: &io::Error) -> String {
+    format!("the connection broke: {error}")
 }
 
 fn late(within: Duration) -> String {
