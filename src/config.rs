@@ -32,6 +32,10 @@ pub struct Config {
     pub return_domain: String,
     /// Connections to one relay at once.
     pub connections_max: usize,
+    /// What this node does: `web`, `send`, `schedule`, separated by spaces or commas.
+    pub roles: String,
+    /// Milliseconds between a node's heart-beats on Postgres. After four without one, others take over what it held.
+    pub heartbeat_ms: u64,
     /// Let anybody in without signing in: the demo only.
     #[serde(skip)]
     pub demo: bool,
@@ -41,6 +45,8 @@ pub struct Config {
 const HOLD_SECONDS_DEFAULT: u64 = 60;
 /// Most relays allow ten or more connections from one customer; fewer readers than ten never notice.
 const CONNECTIONS_DEFAULT: usize = 10;
+/// A dead node's readers wait ten seconds; a beat costs the database nothing that could be seen.
+const HEARTBEAT_MS_DEFAULT: u64 = 2_000;
 
 impl Default for Config {
     fn default() -> Self {
@@ -54,6 +60,8 @@ impl Default for Config {
             helo: String::new(),
             return_domain: String::new(),
             connections_max: CONNECTIONS_DEFAULT,
+            roles: "web send schedule".into(),
+            heartbeat_ms: HEARTBEAT_MS_DEFAULT,
             demo: false,
         }
     }

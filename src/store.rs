@@ -21,6 +21,7 @@ pub mod issue;
 pub mod letter;
 pub mod media;
 pub mod newsletter;
+pub mod node;
 pub mod past;
 pub mod relay;
 pub mod rendering;

@@ -12,6 +12,7 @@ pub mod failpoint;
 pub mod instance;
 pub mod membership;
 pub mod newsletters;
+pub mod nodes;
 mod notices;
 pub mod outlet;
 pub mod problem;

@@ -17,7 +17,7 @@ pub struct Key {
 }
 
 /// In the order of the file.
-pub const KEYS: [Key; 9] = [
+pub const KEYS: [Key; 11] = [
     Key {
         name: "data",
         about: "Folder for everything that is kept. A relative path starts at this file.",
@@ -68,12 +68,27 @@ pub const KEYS: [Key; 9] = [
         secret: false,
     },
     Key { name: "connections_max", about: "Connections to one relay at once.", example: "10", secret: false },
+    Key {
+        name: "roles",
+        about: "Many nodes on one Postgres: what this one does. Every role must be played by one node at least.",
+        example: "\"web send schedule\"",
+        secret: false,
+    },
+    Key {
+        name: "heartbeat_ms",
+        about: "Many nodes on one Postgres: milliseconds between a node's heart-beats. After four without one, the \
+                others take over what it held; after two and a half, it sends nothing itself. The same on all nodes.",
+        example: "2000",
+        secret: false,
+    },
 ];
 
 /// An hour is long to wait for a mail one has sent; longer is what schedules are for.
 const HOLD_SECONDS_MAX: u64 = 3_600;
 /// More connections than this are no relay's idea of a customer.
 const CONNECTIONS_LIMIT: usize = 500;
+/// Faster hearts take a busy moment for death; slower ones leave readers waiting for a minute.
+const HEARTBEAT_MS: std::ops::RangeInclusive<u64> = 100..=15_000;
 
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Key> {
@@ -130,7 +145,29 @@ pub fn problems(config: &Config) -> Vec<(&'static str, String)> {
     if !(1..=CONNECTIONS_LIMIT).contains(&config.connections_max) {
         found.push(("connections_max", format!("must be from 1 to {CONNECTIONS_LIMIT}")));
     }
+    if let Err(why) = roles(&config.roles) {
+        found.push(("roles", why));
+    }
+    if !HEARTBEAT_MS.contains(&config.heartbeat_ms) {
+        found.push(("heartbeat_ms", format!("must be from {} to {}", HEARTBEAT_MS.start(), HEARTBEAT_MS.end())));
+    }
     found
+}
+
+/// What a node can do, in the order in which it is written down.
+pub const ROLES: [&str; 3] = ["web", "send", "schedule"];
+
+/// The roles that a text names, each once, in [`ROLES`]' order.
+///
+/// # Errors
+/// What it names that is no role, or that it names none.
+pub fn roles(text: &str) -> Result<Vec<&'static str>, String> {
+    let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    if let Some(word) = words.iter().find(|word| !ROLES.contains(word)) {
+        return Err(format!("\"{word}\" is no role; there are {}", ROLES.join(", ")));
+    }
+    let named: Vec<_> = ROLES.into_iter().filter(|role| words.contains(role)).collect();
+    if named.is_empty() { Err(format!("a node needs a role; there are {}", ROLES.join(", "))) } else { Ok(named) }
 }
 
 /// Fills in what follows from other values.
@@ -138,6 +175,9 @@ pub fn complete(config: &mut Config) {
     config.public_url = config.public_url.trim_end_matches('/').to_owned();
     if config.public_url.is_empty() {
         config.public_url = format!("http://{}", config.listen);
+    }
+    if let Ok(roles) = roles(&config.roles) {
+        config.roles = roles.join(" ");
     }
     if config.helo.is_empty() {
         let host = url::Url::parse(&config.public_url).ok().and_then(|url| url.host_str().map(str::to_owned));

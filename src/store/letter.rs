@@ -223,11 +223,31 @@ pub async fn settle(tx: &mut Tx, end: &LetterEnd) -> Result<bool, sqlx::Error> {
     Ok(execute!(tx, SETTLE, id, epoch, to, next_at, tried, now, *stage, code, text, reason)? == 1)
 }
 
-const UNCLAIM: &str = "UPDATE letter SET state = 'pending', next_at = $1 WHERE state = 'claimed' AND next_at <= $2 \
-    AND state IN ('pending', 'claimed', 'inflight')";
-const DOUBT: &str = "UPDATE letter SET attempts = attempts + 1, reason = 'interrupted', next_at = $1, settled_at = $1, \
-    state = CASE WHEN kind = 'confirm' AND attempts = 0 THEN 'pending' ELSE 'in_doubt' END \
-    WHERE state = 'inflight' AND next_at <= $2 AND state IN ('pending', 'claimed', 'inflight')";
+macro_rules! unclaim {
+    ($whose:literal) => {
+        concat!(
+            "UPDATE letter SET state = 'pending', next_at = $1 WHERE state = 'claimed' AND ",
+            $whose,
+            " AND state IN ('pending', 'claimed', 'inflight')"
+        )
+    };
+}
+macro_rules! doubt {
+    ($whose:literal) => {
+        concat!(
+            "UPDATE letter SET attempts = attempts + 1, reason = 'interrupted', next_at = $1, settled_at = $1, \
+             state = CASE WHEN kind = 'confirm' AND attempts = 0 THEN 'pending' ELSE 'in_doubt' END \
+             WHERE state = 'inflight' AND ",
+            $whose,
+            " AND state IN ('pending', 'claimed', 'inflight')"
+        )
+    };
+}
+
+const UNCLAIM: &str = unclaim!("next_at <= $2");
+const DOUBT: &str = doubt!("next_at <= $2");
+const UNCLAIM_ORPHANS: &str = unclaim!("(epoch / 4096) % 1024 NOT IN (SELECT seat FROM node WHERE seat <> $2)");
+const DOUBT_ORPHANS: &str = doubt!("(epoch / 4096) % 1024 NOT IN (SELECT seat FROM node WHERE seat <> $2)");
 
 /// Takes back every lease that ended before `ended`, as [`super::delivery::claim::recover`] does.
 ///
@@ -237,4 +257,27 @@ pub async fn recover(tx: &mut Tx, ended: Millis) -> Result<(), sqlx::Error> {
     let now = tx.now.0;
     execute!(tx, UNCLAIM, now, ended.0)?;
     execute!(tx, DOUBT, now, ended.0).map(drop)
+}
+
+/// Takes back every lease of nodes that are no more, as [`super::delivery::claim::take_back`] does.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn take_back(tx: &mut Tx, seat: i64) -> Result<(), sqlx::Error> {
+    let now = tx.now.0;
+    execute!(tx, UNCLAIM_ORPHANS, now, seat)?;
+    execute!(tx, DOUBT_ORPHANS, now, seat).map(drop)
+}
+
+const ORPHANS: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM letter WHERE state IN ('claimed', 'inflight') \
+    AND state IN ('pending', 'claimed', 'inflight') AND (epoch / 4096) % 1024 NOT IN (SELECT seat FROM node) \
+    LIMIT 1) AS orphans";
+
+/// Whether there are leases of nodes that are no more.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn any_orphans(tx: &mut Tx) -> Result<bool, sqlx::Error> {
+    let (orphans,): (i64,) = sql!(tx, fetch_one, ORPHANS)?;
+    Ok(orphans > 0)
 }

@@ -1,12 +1,13 @@
 //! The one file that names the database drivers.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::values::clock::{Clock, Millis};
 
@@ -19,17 +20,25 @@ const READERS_MAX: u32 = 8;
 /// Postgres connections of one node.
 const PG_CONNECTIONS_MAX: u32 = 16;
 
+/// Nobody of ours waits for anything with a transaction open (milliseconds).
+const PG_PATIENCE: &str = "SET idle_in_transaction_session_timeout = 10000";
+/// And a heart does not wait for a lock either: it beats again and then tries once more.
+const PG_PATIENCE_OF_HEARTS: &str = "SET idle_in_transaction_session_timeout = 10000; SET lock_timeout = 2000";
+/// One connection beats while the other takes back what a dead node held.
+const HEARTS_MAX: u32 = 2;
+
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 #[derive(Clone, Debug)]
 enum Pools {
     /// One connection writes, the others read: SQLite has one writer at a time anyway, and a queue in memory is
     /// fairer than its busy handler.
-    Sqlite {
-        write: SqlitePool,
-        read: SqlitePool,
+    Sqlite { write: SqlitePool, read: SqlitePool },
+    Postgres {
+        pool: PgPool,
+        /// For heart-beats and what they find alone: a node that is busy with its database is not dead.
+        pulse: Arc<Mutex<PgPool>>,
     },
-    Postgres(PgPool),
 }
 
 /// The database.
@@ -83,9 +92,7 @@ impl Store {
     /// When the URL is neither, the file cannot be opened, the server cannot be reached, SQLite is too old.
     pub async fn open(url: &str, clock: Clock) -> anyhow::Result<Self> {
         let pools = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options: PgConnectOptions = url.parse().context("the database URL cannot be read")?;
-            let pool = PgPoolOptions::new().max_connections(PG_CONNECTIONS_MAX);
-            Pools::Postgres(pool.connect_with(options).await.context("the database server cannot be reached")?)
+            open_postgres(url).await?
         } else if url.contains("://") && !url.starts_with("sqlite://") {
             bail!("the database URL begins with neither sqlite:// nor postgres://; a plain path means SQLite");
         } else {
@@ -101,7 +108,7 @@ impl Store {
     pub async fn migrate(&self) -> anyhow::Result<()> {
         let done = match &self.pools {
             Pools::Sqlite { write, .. } => MIGRATIONS.run(write).await,
-            Pools::Postgres(pool) => MIGRATIONS.run(pool).await,
+            Pools::Postgres { pool, .. } => MIGRATIONS.run(pool).await,
         };
         done.map_err(|error| match error {
             sqlx::migrate::MigrateError::VersionMissing(version) => anyhow::anyhow!(
@@ -131,7 +138,7 @@ impl Store {
     pub async fn read(&self) -> Result<Tx, sqlx::Error> {
         let inner = match &self.pools {
             Pools::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
-            Pools::Postgres(pool) => {
+            Pools::Postgres { pool, .. } => {
                 let mut tx = pool.begin().await?;
                 sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut *tx).await?;
                 Inner::Postgres(tx)
@@ -147,7 +154,7 @@ impl Store {
     pub async fn write(&self) -> Result<Tx, sqlx::Error> {
         let inner = match &self.pools {
             Pools::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+            Pools::Postgres { pool, .. } => Inner::Postgres(pool.begin().await?),
         };
         Ok(Tx { inner, now: self.clock.now() })
     }
@@ -164,8 +171,31 @@ impl Store {
                 read.close().await;
                 write.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres { pool, pulse } => {
+                let pulse = pulse.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                pulse.close().await;
+                pool.close().await;
+            }
         }
+    }
+
+    /// A transaction for a heart-beat: on Postgres on a connection of its own, which waits for nobody.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn pulse(&self) -> Result<Tx, sqlx::Error> {
+        let Pools::Postgres { pulse, .. } = &self.pools else { return self.write().await };
+        let pulse = pulse.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Tx { inner: Inner::Postgres(pulse.begin().await?), now: self.clock.now() })
+    }
+
+    /// Gives the heart another connection: the one it had does not answer, and may never.
+    pub fn renew_pulse(&self) {
+        let Pools::Postgres { pool, pulse } = &self.pools else { return };
+        let fresh = pulse_pool(pool.connect_options().as_ref().clone());
+        let dead = std::mem::replace(&mut *pulse.lock().unwrap_or_else(PoisonError::into_inner), fresh);
+        // Its closing may wait as long as its connection does.
+        tokio::spawn(async move { dead.close().await });
     }
 }
 
@@ -185,6 +215,28 @@ impl Tx {
     pub fn is_sqlite(&self) -> bool {
         matches!(self.inner, Inner::Sqlite(_))
     }
+}
+
+async fn open_postgres(url: &str) -> anyhow::Result<Pools> {
+    let options: PgConnectOptions = url.parse().context("the database URL cannot be read")?;
+    let pool = postgres_pool(PG_CONNECTIONS_MAX, PG_PATIENCE).connect_with(options.clone()).await;
+    let pool = pool.context("the database server cannot be reached")?;
+    Ok(Pools::Postgres { pool, pulse: Arc::new(Mutex::new(pulse_pool(options))) })
+}
+
+fn pulse_pool(options: PgConnectOptions) -> PgPool {
+    postgres_pool(HEARTS_MAX, PG_PATIENCE_OF_HEARTS).connect_lazy_with(options)
+}
+
+/// A pool whose transactions end by themselves if their node no longer drives them: the locks of one that was cut off
+/// or stopped in the middle would keep the living from taking its leases back.
+fn postgres_pool(connections: u32, patience: &'static str) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(connections).after_connect(move |connection, _| {
+        Box::pin(async move {
+            connection.execute(patience).await?;
+            Ok(())
+        })
+    })
 }
 
 async fn open_sqlite(path: &Path) -> anyhow::Result<Pools> {

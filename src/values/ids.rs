@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 const EPOCH_MILLIS: i64 = 1_735_689_600_000;
 const COUNTER_BITS: u32 = 12;
 const NODE_BITS: u32 = 10;
+/// Seats that nodes can have; 0 is nobody's.
+pub const SEATS: i64 = 1 << NODE_BITS;
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const TEXT_LETTERS: usize = 13;
 
@@ -27,12 +29,23 @@ static NODE: LazyLock<i64> = LazyLock::new(|| {
 });
 
 fn next(now: super::clock::Millis) -> i64 {
+    at_node(now, *NODE)
+}
+
+/// A claim's epoch: an id whose node bits are the claiming node's seat, so that a lease tells whose it is (SQL finds
+/// the seat as `(epoch / 4096) % 1024`).
+#[must_use]
+pub fn epoch(now: super::clock::Millis, seat: i64) -> i64 {
+    at_node(now, seat & (SEATS - 1))
+}
+
+fn at_node(now: super::clock::Millis, node: i64) -> i64 {
     let floor = now.0.saturating_sub(EPOCH_MILLIS).max(0) << COUNTER_BITS;
     let bump = |last: i64| Some((last + 1).max(floor));
     let last = LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, bump).unwrap_or(floor);
     let tick = (last + 1).max(floor);
     let (millis, counter) = (tick >> COUNTER_BITS, tick & ((1 << COUNTER_BITS) - 1));
-    (millis << (COUNTER_BITS + NODE_BITS)) | (*NODE << COUNTER_BITS) | counter
+    (millis << (COUNTER_BITS + NODE_BITS)) | (node << COUNTER_BITS) | counter
 }
 
 /// Why a text is not an id.
@@ -121,6 +134,8 @@ id! {
     EventId,
     /// One SMTP try.
     AttemptId,
+    /// A process that serves.
+    NodeId,
     /// An uploaded file that waits for a yes.
     UploadId,
     /// A mail in the catcher.
@@ -129,7 +144,7 @@ id! {
 
 #[cfg(test)]
 mod tests {
-    use super::{IssueId, NotAnId};
+    use super::{IssueId, NotAnId, SEATS, epoch};
     use crate::values::clock::Millis;
 
     #[test]
@@ -138,6 +153,15 @@ mod tests {
         let ids: Vec<IssueId> = (0..10_000).map(|_| IssueId::new(now)).collect();
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1] && pair[0].to_string() < pair[1].to_string()));
         assert!(ids.iter().all(|id| id.to_string().parse() == Ok(*id)));
+    }
+
+    #[test]
+    fn an_epoch_says_whose_it_is_and_never_comes_twice() {
+        let now = Millis(1_795_000_000_000);
+        let epochs: Vec<i64> = (1..SEATS).map(|seat| epoch(now, seat)).collect();
+        assert!(epochs.iter().zip(1..).all(|(epoch, seat)| (epoch / 4096) % 1024 == seat));
+        let again: Vec<i64> = (0..10_000).map(|_| epoch(now, 7)).collect();
+        assert!(again.windows(2).all(|pair| pair[0] < pair[1]));
     }
 
     #[test]

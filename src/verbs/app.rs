@@ -12,6 +12,7 @@ use crate::values::clock::Clock;
 use crate::values::ids::IssueId;
 use crate::values::token::Keyring;
 use crate::verbs::departed::Departed;
+use crate::verbs::nodes::Node;
 use crate::verbs::outlet::Outlet;
 use crate::verbs::progress::Looks;
 
@@ -28,6 +29,8 @@ pub struct Parts {
     pub outlet: Outlet,
     /// Who has left since this process started.
     pub departed: Departed,
+    /// This process among those that serve the database.
+    pub node: Node,
     /// What was answered lately to those who watch an issue go out.
     pub looks: Looks,
     /// Rung when there may be something to send or to schedule; loops also wake by themselves.
@@ -53,7 +56,8 @@ impl App {
         let (changed, _) = broadcast::channel(CHANGES_KEPT);
         let (wake, stop) = (Notify::new(), CancellationToken::new());
         let (departed, looks) = (Departed::default(), Looks::default());
-        Self(Arc::new(Parts { config, store, clock, keys, outlet, departed, looks, wake, changed, stop }))
+        let node = Node::default();
+        Self(Arc::new(Parts { config, store, clock, keys, outlet, departed, node, looks, wake, changed, stop }))
     }
 }
 

@@ -27,7 +27,7 @@ use crate::store::{issue, letter};
 use crate::values::clock::Millis;
 use crate::values::ids::RelayId;
 use crate::verbs::app::App;
-use crate::verbs::{instance, publish};
+use crate::verbs::{instance, nodes, publish};
 
 /// How often the rows are asked which relays have work, where nobody rings.
 const TICK: Duration = Duration::from_millis(500);
@@ -55,6 +55,8 @@ pub async fn run(app: App) -> anyhow::Result<()> {
 /// When the ledger cannot be read.
 pub async fn drain(app: &App) -> anyhow::Result<()> {
     let stop = app.stop.child_token();
+    nodes::enter(app).await?;
+    let beating = tokio::spawn(nodes::beat(app.clone()));
     let engine = tokio::spawn(run_until(app.clone(), stop.clone()));
     while !engine.is_finished() && instance::hold(app).await?.is_none() {
         let mut tx = app.store.read().await?;
@@ -66,16 +68,17 @@ pub async fn drain(app: &App) -> anyhow::Result<()> {
         tokio::time::sleep(DRAIN_LOOK).await;
     }
     stop.cancel();
-    engine.await?
+    let ended = engine.await?;
+    beating.abort();
+    nodes::leave(app).await?;
+    ended
 }
 
 async fn run_until(app: App, stop: CancellationToken) -> anyhow::Result<()> {
-    // On SQLite the folder's lock says that no other process serves it: whatever is claimed or in flight was left
-    // behind by one that died. On Postgres other nodes may hold leases; theirs run out by themselves.
-    let ended = if app.store.is_sqlite() { Millis(i64::MAX) } else { app.clock.now() };
-    recover(&app, ended).await?;
+    nodes::enter(&app).await?;
     let (writer, writing) = Writer::start(app.clone());
-    let mut engine = Engine { app, writer, stop, lines: HashMap::new(), recovered_at: ended, advanced_at: Millis(0) };
+    let mut engine =
+        Engine { app, writer, stop, lines: HashMap::new(), recovered_at: Millis(0), advanced_at: Millis(0) };
     engine.watch().await;
     engine.end().await;
     writing.await?;
@@ -111,9 +114,9 @@ impl Engine {
             return Ok(());
         }
         let now = self.app.clock.now();
-        if now.since(self.recovered_at) >= RECOVER_EVERY_MS || self.recovered_at.0 == i64::MAX {
+        if now.since(self.recovered_at) >= RECOVER_EVERY_MS {
             self.recovered_at = now;
-            recover(&self.app, now).await?;
+            recover(&self.app).await?;
         }
         let wanted = self.wanted().await?;
         if !wanted.is_empty() && now.since(self.advanced_at) >= ADVANCE_EVERY_MS {
@@ -152,18 +155,14 @@ impl Engine {
     }
 }
 
-async fn recover(app: &App, ended: Millis) -> anyhow::Result<()> {
+/// Leases that ran out while their node lives: a connection that hung longer than any conversation may.
+async fn recover(app: &App) -> anyhow::Result<()> {
     let mut tx = app.store.write().await?;
+    let ended = tx.now;
     let found = claim::recover(&mut tx, ended).await?;
     letter::recover(&mut tx, ended).await?;
     tx.commit().await?;
-    if found.released + found.in_doubt > 0 {
-        tracing::warn!(
-            "found {} claimed deliveries (pending again) and {} that may have been on the wire (in doubt, held)",
-            found.released,
-            found.in_doubt
-        );
-    }
+    nodes::tell(found);
     Ok(())
 }
 

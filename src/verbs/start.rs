@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use super::outlet::Outlet;
-use super::{deliver, scheduling};
+use super::{deliver, nodes, scheduling};
 use crate::config::{Config, folder};
 use crate::store::{Store, secret};
 use crate::values::clock::Clock;
@@ -89,6 +89,8 @@ pub async fn serve_until(
     door: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     asked: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
+    nodes::enter(&app).await?;
+    let beating = tokio::spawn(nodes::beat(app.clone()));
     let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
     parts.spawn(door);
     parts.spawn(scheduling::run(app.clone()));
@@ -99,6 +101,10 @@ pub async fn serve_until(
     let drained = tokio::time::timeout(DRAIN_MAX, async { while parts.join_next().await.is_some() {} }).await;
     if drained.is_err() {
         tracing::warn!("something was still busy after {} s and was left; the ledger knows what", DRAIN_MAX.as_secs());
+    }
+    beating.abort();
+    if let Err(error) = nodes::leave(&app).await {
+        tracing::warn!("the other nodes could not be told that this one stops: {error:#}");
     }
     app.store.close().await;
     match first {

@@ -207,12 +207,34 @@ pub struct Recovered {
     pub in_doubt: u64,
 }
 
-pub const UNCLAIM: &str = "UPDATE delivery SET state = 'pending', next_at = $1 WHERE state = 'claimed' \
-    AND next_at <= $2 AND state IN ('claimed', 'inflight') AND issue_id IN (SELECT id FROM issue WHERE state IN \
-    ('sending', 'paused', 'cancelled', 'sent'))";
-pub const DOUBT: &str = "UPDATE delivery SET state = 'in_doubt', settled_at = $1, attempts = attempts + 1, \
-    reason = 'interrupted' WHERE state = 'inflight' AND next_at <= $2 AND state IN ('claimed', 'inflight') \
-    AND issue_id IN (SELECT id FROM issue WHERE state IN ('sending', 'paused', 'cancelled', 'sent'))";
+/// Takes leased rows back, of issues that can have any; `$whose` picks them, by `$2` or without.
+macro_rules! unclaim {
+    ($whose:literal) => {
+        concat!(
+            "UPDATE delivery SET state = 'pending', next_at = $1 WHERE state = 'claimed' AND ",
+            $whose,
+            " AND state IN ('claimed', 'inflight') AND issue_id IN (SELECT id FROM issue WHERE state IN \
+             ('sending', 'paused', 'cancelled', 'sent'))"
+        )
+    };
+}
+macro_rules! doubt {
+    ($whose:literal) => {
+        concat!(
+            "UPDATE delivery SET state = 'in_doubt', settled_at = $1, attempts = attempts + 1, \
+             reason = 'interrupted' WHERE state = 'inflight' AND ",
+            $whose,
+            " AND state IN ('claimed', 'inflight') AND issue_id IN (SELECT id FROM issue WHERE state IN \
+             ('sending', 'paused', 'cancelled', 'sent'))"
+        )
+    };
+}
+
+pub const UNCLAIM: &str = unclaim!("next_at <= $2");
+pub const DOUBT: &str = doubt!("next_at <= $2");
+pub const UNCLAIM_ORPHANS: &str = unclaim!("(epoch / 4096) % 1024 NOT IN (SELECT seat FROM node WHERE seat <> $2)");
+pub const DOUBT_ORPHANS: &str = doubt!("(epoch / 4096) % 1024 NOT IN (SELECT seat FROM node WHERE seat <> $2)");
+
 /// Takes back every lease that ended before `ended`: what was only claimed is pending again, what was in flight is
 /// in doubt. At the start of the only process on a database, every lease has ended: `Millis(i64::MAX)`.
 ///
@@ -224,6 +246,34 @@ pub async fn recover(tx: &mut Tx, ended: Millis) -> Result<Recovered, sqlx::Erro
     let in_doubt = execute!(tx, DOUBT, now, ended.0)?;
     sweep_cancelled(tx).await?;
     Ok(Recovered { released, in_doubt })
+}
+
+/// Takes back every lease of nodes that are no more, and of `seat` if it was somebody else's before (0: nobody's).
+/// Whoever holds them can do nothing with them any more: the epoch is on every mark and every outcome.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn take_back(tx: &mut Tx, seat: i64) -> Result<Recovered, sqlx::Error> {
+    let now = tx.now.0;
+    let released = execute!(tx, UNCLAIM_ORPHANS, now, seat)?;
+    let in_doubt = execute!(tx, DOUBT_ORPHANS, now, seat)?;
+    if released > 0 {
+        sweep_cancelled(tx).await?;
+    }
+    Ok(Recovered { released, in_doubt })
+}
+
+pub const ORPHANS: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE state IN ('claimed', 'inflight') \
+    AND (epoch / 4096) % 1024 NOT IN (SELECT seat FROM node) AND issue_id IN (SELECT id FROM issue WHERE state IN \
+    ('sending', 'paused', 'cancelled', 'sent')) LIMIT 1) AS orphans";
+
+/// Whether there are leases of nodes that are no more.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn any_orphans(tx: &mut Tx) -> Result<bool, sqlx::Error> {
+    let (orphans,): (i64,) = sql!(tx, fetch_one, ORPHANS)?;
+    Ok(orphans > 0)
 }
 
 pub const SWEEP: &str = "UPDATE delivery SET state = 'skipped', reason = 'cancelled', settled_at = $1 \

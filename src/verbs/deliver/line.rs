@@ -22,10 +22,10 @@ use crate::store::event::About;
 use crate::store::issue::{self, Leaving};
 use crate::store::{delivery, event, letter, newsletter, relay};
 use crate::values::clock::Millis;
-use crate::values::ids::{AttemptId, IssueId, NewsletterId, RelayId};
+use crate::values::ids::{IssueId, NewsletterId, RelayId};
 use crate::verbs::app::App;
 use crate::verbs::failpoint;
-use crate::verbs::{outlet, signing};
+use crate::verbs::{nodes, outlet, signing};
 
 /// A claim's lease. What is claimed waits for a connection; if they are so slow that the lease runs out, the mark
 /// fails and the row is claimed anew.
@@ -170,7 +170,8 @@ impl Line {
         }
         drop(tx);
         let mut tx = self.app.store.write().await?;
-        let (epoch, lease) = (AttemptId::new(tx.now).0, tx.now.plus(CLAIM_LEASE_MS));
+        let Some(epoch) = nodes::claiming(&self.app, &mut tx).await? else { return Ok(0) };
+        let lease = tx.now.plus(CLAIM_LEASE_MS);
         let claimed = letter::claim(&mut tx, self.relay, epoch, lease, LETTERS_MAX).await?;
         tx.commit().await?;
         let many = claimed.len();
@@ -207,7 +208,8 @@ impl Line {
         let sheet = self.sheet(issue).await?;
         let limit = (connections * CLAIMED_PER_CONNECTION).clamp(CLAIM_MIN, CLAIM_MAX);
         let mut tx = self.app.store.write().await?;
-        let (epoch, lease_until) = (AttemptId::new(tx.now).0, tx.now.plus(CLAIM_LEASE_MS));
+        let Some(epoch) = nodes::claiming(&self.app, &mut tx).await? else { return Ok(0) };
+        let lease_until = tx.now.plus(CLAIM_LEASE_MS);
         let (id, newsletter) = (issue.id, issue.newsletter_id);
         let wanted = Claim { issue: id, newsletter, epoch, lease_until, limit: i64::try_from(limit).unwrap_or(1) };
         let (claimed, skipped) = claim(&mut tx, wanted).await?;

@@ -108,10 +108,11 @@ impl Worker {
             if asked.swap(true, std::sync::atomic::Ordering::Relaxed) {
                 failpoint::pass("before-text");
             }
-            match key {
-                Key::Copy { newsletter, subscriber, .. } => !app.departed.contains(newsletter, subscriber),
-                Key::Letter { .. } => true,
-            }
+            let has_left = match key {
+                Key::Copy { newsletter, subscriber, .. } => app.departed.contains(newsletter, subscriber),
+                Key::Letter { .. } => false,
+            };
+            !has_left && app.node.may_send(app.clock.now())
         };
         let sending = connection.send(&outgoing.mail_from, &outgoing.rcpt_to, &outgoing.message, may_go);
         let (handover, kept) = sending.await;
