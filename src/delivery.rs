@@ -1,5 +1,6 @@
 //! What becomes of a message: from reply to outcome, when to try again, counts. Pure.
 
+pub mod breaker;
 pub mod counts;
 pub mod outcome;
 pub mod reply;

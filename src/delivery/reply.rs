@@ -17,6 +17,25 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All of them, in the order of a conversation.
+    pub const ALL: [Self; 9] = [
+        Self::Connect,
+        Self::Greeting,
+        Self::Ehlo,
+        Self::StartTls,
+        Self::Auth,
+        Self::MailFrom,
+        Self::RcptTo,
+        Self::Data,
+        Self::AfterDot,
+    ];
+
+    /// The stage that goes by this word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.as_str() == word)
+    }
+
     /// The word in database, JSON and on screen.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,10 +1,15 @@
 //! When to try again. Pure: time and chance are handed in.
 
+use super::outcome::Class;
 use crate::values::clock::Millis;
 
 /// After this long from the first attempt a message is given up: a weekly issue that comes on Thursday is no news.
 /// RFC 5321 §4.5.4.1 suggests four to five days for mail between people.
 pub const GIVE_UP_MS: i64 = 72 * Millis::HOUR;
+/// A mailbox that is full today may be emptied tonight; one that is full for longer is not read.
+const GIVE_UP_FULL_MS: i64 = 24 * Millis::HOUR;
+/// Pause before the one try on a new connection, where only the connection was worn out.
+const AT_ONCE_MS: i64 = Millis::SECOND;
 /// Pauses after the first, second, third … attempt; the last one repeats. The first is what greylisting asks for.
 const PAUSES_MS: [i64; 6] =
     [5 * Millis::MINUTE, 15 * Millis::MINUTE, 30 * Millis::MINUTE, Millis::HOUR, 2 * Millis::HOUR, 4 * Millis::HOUR];
@@ -17,7 +22,14 @@ const REST_GROWTH: i64 = 3;
 /// The longest rest: a relay that is back should not wait for us much longer.
 const REST_MAX_MS: i64 = 15 * Millis::MINUTE;
 
-/// When to try again after the `attempts`th attempt (from 1) ended at `now`; `None` when there is no time left.
+/// How long after the first attempt a message is given up that was refused like this.
+#[must_use]
+pub fn give_up_ms(class: Class) -> i64 {
+    if class == Class::MailboxFull { GIVE_UP_FULL_MS } else { GIVE_UP_MS }
+}
+
+/// When to try again after the `attempts`th attempt (from 1) ended at `now`; `None` when there is no time left:
+/// `give_up_ms` after the first attempt.
 ///
 /// `least_ms` is a wait that the answer asked for. `chance` is a random number from 0 to 1. The last attempt is made
 /// exactly when the time ends.
@@ -27,15 +39,28 @@ pub fn next_attempt(
     now: Millis,
     attempts: u32,
     least_ms: Option<i64>,
+    give_up_ms: i64,
     chance: f64,
 ) -> Option<Millis> {
-    let end = first_attempt.plus(GIVE_UP_MS);
+    let end = first_attempt.plus(give_up_ms);
     if now >= end {
         return None;
     }
     let pause = PAUSES_MS[(attempts.max(1) as usize - 1).min(PAUSES_MS.len() - 1)];
     let pause = jittered(pause, chance).max(least_ms.unwrap_or(0));
     Some(now.plus(pause).min(end))
+}
+
+/// When to try again on a new connection.
+#[must_use]
+pub fn at_once(now: Millis, chance: f64) -> Millis {
+    now.plus(jittered(AT_ONCE_MS, chance))
+}
+
+/// A pause of at least `least_ms`, and up to a fifth longer by chance.
+#[must_use]
+pub fn pause_ms(least_ms: i64, chance: f64) -> i64 {
+    jittered(least_ms, f64::midpoint(chance, 1.0))
 }
 
 /// How long a relay rests after the `faults`th fault of ours in a row (from 1), at least `least_ms`
@@ -66,7 +91,7 @@ mod tests {
     fn pauses_grow_from_minutes_to_hours() {
         let pauses: Vec<i64> = (1..=8)
             .map(|attempts| {
-                let next = next_attempt(Millis(0), Millis(0), attempts, None, NO_JITTER);
+                let next = next_attempt(Millis(0), Millis(0), attempts, None, GIVE_UP_MS, NO_JITTER);
                 next.expect("there is time").0 / Millis::MINUTE
             })
             .collect();
@@ -75,15 +100,18 @@ mod tests {
 
     #[test]
     fn a_wait_that_was_asked_for_is_kept() {
-        let next = next_attempt(Millis(0), Millis(1_000), 1, Some(2 * Millis::HOUR), 1.0);
+        let next = next_attempt(Millis(0), Millis(1_000), 1, Some(2 * Millis::HOUR), GIVE_UP_MS, 1.0);
         assert_eq!(next, Some(Millis(1_000 + 2 * Millis::HOUR)));
     }
 
     #[test]
     fn the_last_attempt_is_when_the_time_ends() {
         let late = Millis(GIVE_UP_MS - 1);
-        assert_eq!(next_attempt(Millis(0), late, 30, Some(Millis::DAY), NO_JITTER), Some(Millis(GIVE_UP_MS)));
-        assert_eq!(next_attempt(Millis(0), Millis(GIVE_UP_MS), 31, None, NO_JITTER), None);
+        assert_eq!(
+            next_attempt(Millis(0), late, 30, Some(Millis::DAY), GIVE_UP_MS, NO_JITTER),
+            Some(Millis(GIVE_UP_MS))
+        );
+        assert_eq!(next_attempt(Millis(0), Millis(GIVE_UP_MS), 31, None, GIVE_UP_MS, NO_JITTER), None);
     }
 
     #[test]
@@ -102,7 +130,7 @@ mod tests {
             let (first, mut now, mut attempts) = (Millis(start), Millis(start), 1);
             for chance in chances {
                 now = now.plus(took_ms);
-                let Some(next) = next_attempt(first, now, attempts, None, chance) else { break };
+                let Some(next) = next_attempt(first, now, attempts, None, GIVE_UP_MS, chance) else { break };
                 assert!(next > now && next <= first.plus(GIVE_UP_MS));
                 now = next;
                 attempts += 1;

@@ -11,7 +11,7 @@ use super::lane::Lane;
 use super::writer::Writer;
 use crate::delivery::reply::Answer;
 use crate::delivery::state::DeliveryState;
-use crate::delivery::step::{End, Said, step};
+use crate::delivery::step::{End, Note, Said, step};
 use crate::smtp::client::{Connection, Handover, connect};
 use crate::values::clock::Millis;
 use crate::verbs::app::App;
@@ -154,7 +154,7 @@ impl Worker {
     /// Nothing was sent and nothing counts: pending again, and the next claim finds out why.
     async fn untried(&self, key: Key, said: Said) {
         let (now, to) = (self.app.clock.now(), DeliveryState::Pending);
-        self.writer.settle(key, End { to, next_at: now, tried: false, said, reason: None, hard: false }).await;
+        self.writer.settle(key, End { to, next_at: now, tried: false, said, reason: None, hard: false, note: Note::default() }).await;
     }
 
     async fn cannot_be_made(&self, job: &Job, why: &str) {
@@ -167,6 +167,7 @@ impl Worker {
             said: Said { stage: None, code: None, text: Some(why.to_owned()) },
             reason: Some("render".into()),
             hard: false,
+            note: Note::default(),
         };
         self.writer.settle(job.key(), end).await;
     }
