@@ -7,9 +7,11 @@
 
 mod auth;
 mod cargo;
+mod chunks;
 mod connect;
 mod connection;
 mod envelope;
+mod heard;
 mod hello;
 mod lines;
 mod one;
@@ -21,7 +23,7 @@ mod wire;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-pub use cargo::{Cargo, Carried, Handover, Mode, WINDOW_AUTO, Window};
+pub use cargo::{Cargo, Carried, Handover, Learnt, Mode, WINDOW_AUTO, Window};
 pub use connect::connect;
 pub use connection::Connection;
 pub use lines::{Parsed, parse};
@@ -122,6 +124,8 @@ pub struct Target {
     pub pipelining: bool,
     /// CHUNKING where it is offered together with PIPELINING, and the window allows for more than one message.
     pub chunking: bool,
+    /// What its connections have learnt of it.
+    pub learnt: Learnt,
 }
 
 impl Target {
@@ -140,6 +144,7 @@ impl Target {
             window: Window::Auto,
             pipelining: true,
             chunking: true,
+            learnt: Learnt::default(),
         }
     }
 

@@ -26,5 +26,6 @@ mod script;
 mod store;
 mod verified;
 mod wire;
+mod wire_carry;
 mod wire_chaos;
 mod wire_private;

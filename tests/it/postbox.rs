@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -33,6 +33,8 @@ pub(crate) enum Act {
     Close,
     /// Nothing is said for ever, and nothing read. After the dot, the message is kept first.
     Hang,
+    /// Bytes, once somebody says so.
+    Held(Arc<Notify>, Vec<u8>),
 }
 
 impl Act {
@@ -44,7 +46,7 @@ impl Act {
 /// One line of a script: at what, how often, and what.
 #[derive(Clone, Debug)]
 struct Cue {
-    /// A command begins so; or `CONNECT`, `TEXT` (the first bytes after 354), `.` (the text is over).
+    /// A command begins so; or `CONNECT`, `TEXT` (the first bytes after 354), `.` (the text is over, of DATA or BDAT).
     at: String,
     /// Matches let pass before the first time.
     skip: usize,
@@ -146,6 +148,8 @@ pub(crate) struct Log {
     pub(crate) groups: Vec<String>,
     pub(crate) connections: usize,
     pub(crate) closed: usize,
+    /// Texts that came whole, kept or not.
+    pub(crate) texts: usize,
 }
 
 /// The relay. Dropping it stops it.
@@ -282,6 +286,7 @@ impl Session {
                         self.text(mail_from, std::mem::take(&mut rcpt_to)).await?;
                     }
                 }
+                "BDAT" => self.chunk(&line, &mut mail_from, &mut rcpt_to).await?,
                 "RSET" => {
                     self.answer(&line, "250 2.0.0 Ok").await?;
                     (mail_from, rcpt_to) = (None, Vec::new());
@@ -349,18 +354,54 @@ impl Session {
         self.read = text.split_off(end + 5);
         text.truncate(end + 2);
         let bytes = String::from_utf8_lossy(&text).replace("\r\n.", "\r\n").as_bytes()[2..].to_vec();
+        self.keep(mail_from, rcpt_to, bytes).await?;
+        Ok(())
+    }
+
+    /// Reads `BDAT n LAST`, keeps it, answers. Whatever goes wrong, its bytes are read (RFC 3030 §2).
+    async fn chunk(
+        &mut self,
+        line: &str,
+        mail_from: &mut Option<String>,
+        rcpt_to: &mut Vec<String>,
+    ) -> Result<(), Over> {
+        let count: usize = line.split(' ').nth(1).and_then(|count| count.parse().ok()).expect("BDAT has a count");
+        assert!(line.ends_with(" LAST"), "one chunk a message: {line}");
+        if let Some(Act::Raw(said) | Act::Last(said)) = self.peek("BDAT") {
+            // A relay that does not know it goes on reading commands.
+            if code_of(&said) == 500 {
+                self.answer("BDAT", "").await?;
+                return Ok(());
+            }
+        }
+        while self.read.len() < count {
+            self.fill(false).await?;
+        }
+        let bytes: Vec<u8> = self.read.drain(..count).collect();
+        let said = self.keep(mail_from.clone().unwrap_or_default(), rcpt_to.clone(), bytes).await?;
+        // RFC 3030 §2: a refused chunk leaves the transaction in no certain state. Here it stays open, which is worst.
+        if said < 300 {
+            (*mail_from, *rcpt_to) = (None, Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Keeps a message unless the script refuses it, and answers; gives the code.
+    async fn keep(&mut self, mail_from: String, rcpt_to: Vec<String>, bytes: Vec<u8>) -> Result<u16, Over> {
         // Kept before it is answered, so that whoever has the answer finds it here.
         let keep = !rcpt_to.is_empty()
             && match self.peek(".") {
-                Some(Act::Raw(said) | Act::Slowly(said) | Act::Last(said)) => code_of(&said) < 300,
+                Some(Act::Raw(said) | Act::Slowly(said) | Act::Last(said) | Act::Held(_, said)) => code_of(&said) < 300,
                 Some(Act::Close | Act::Hang) | None => true,
             };
         let friendly = if rcpt_to.is_empty() { "554 5.5.1 No valid recipients" } else { "250 2.0.0 Kept" };
-        if keep {
-            self.log.send_modify(|log| log.mails.push(Caught { mail_from, rcpt_to, bytes }));
-        }
-        self.answer(".", friendly).await?;
-        Ok(())
+        self.log.send_modify(|log| {
+            log.texts += 1;
+            if keep {
+                log.mails.push(Caught { mail_from, rcpt_to, bytes });
+            }
+        });
+        self.answer(".", friendly).await
     }
 
     /// Answers as the script says, else with `friendly`; gives the code that was said.
@@ -390,6 +431,11 @@ impl Session {
             Some(Act::Last(bytes)) => self.write(&bytes).await?,
             Some(Act::Close) => {}
             Some(Act::Hang) => std::future::pending().await,
+            Some(Act::Held(until, bytes)) => {
+                until.notified().await;
+                self.write(&bytes).await?;
+                return Ok(Some(code_of(&bytes)));
+            }
         }
         Err(Over)
     }

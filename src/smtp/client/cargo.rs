@@ -1,5 +1,8 @@
 //! What a connection carries, and what became of each message. The engine implements this; the connection drives.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::delivery::reply::Answer;
 
 /// One message and its envelope.
@@ -103,5 +106,22 @@ impl Window {
             Self::Auto => WINDOW_AUTO,
             Self::Fixed(count) => count.max(1),
         }
+    }
+}
+
+/// What the connections to a relay have learnt of it and share, as clones of one [`super::Target`] do.
+#[derive(Clone, Debug, Default)]
+pub struct Learnt {
+    /// It offers CHUNKING and does not know BDAT.
+    no_chunks: Arc<AtomicBool>,
+}
+
+impl Learnt {
+    pub(super) fn forget_chunks(&self) {
+        self.no_chunks.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn may_chunk(&self) -> bool {
+        !self.no_chunks.load(Ordering::Relaxed)
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::hello::Offers;
 use super::one::One;
 use super::wire::Wire;
-use super::{Cargo, Handover, Mode, Target, Timeouts, WINDOW_AUTO, Window, envelope};
+use super::{Cargo, Handover, Learnt, Mode, Target, Timeouts, WINDOW_AUTO, Window, envelope};
 use crate::delivery::reply::{Answer, Stage};
 
 /// A relay whose answers take less is near: waiting for them costs less than what a text and the next envelope in one
@@ -23,6 +23,9 @@ pub struct Connection {
     pub(super) timeouts: Timeouts,
     window: Window,
     chunking: bool,
+    pub(super) learnt: Learnt,
+    /// The relay has taken a message with BDAT on this connection.
+    pub(super) chunks_known: bool,
     /// Messages of which this connection has heard something.
     pub(super) carried: u32,
     /// The last transaction was left open by a refusal, so RSET goes before the next. Never before the first one:
@@ -48,6 +51,8 @@ impl Connection {
             timeouts: target.timeouts,
             window: target.window,
             chunking: target.chunking,
+            learnt: target.learnt.clone(),
+            chunks_known: false,
             carried: 0,
             reset_first: false,
             round_trip,
@@ -65,7 +70,7 @@ impl Connection {
     /// How the next message goes. With [`Window::Auto`] it depends on the round trip measured so far.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        let chunks = self.chunking && self.offers.chunking;
+        let chunks = self.chunking && self.offers.chunking && self.learnt.may_chunk();
         match self.window {
             _ if !self.offers.pipelining => Mode::LockStep,
             Window::Fixed(count) if chunks => Mode::Chunks { window: count.max(1) },
@@ -94,7 +99,13 @@ impl Connection {
     /// Dropping the future closes the connection.
     pub async fn carry<C: Cargo>(mut self, cargo: &mut C) -> Option<Self> {
         while let Some(message) = self.next(cargo).await.ok()? {
-            self.texts(cargo, message).await.ok()?;
+            let more = match self.mode() {
+                Mode::Chunks { .. } => self.chunks(cargo, message).await,
+                Mode::LockStep | Mode::Near | Mode::Far => self.texts(cargo, message).await.map(|()| true),
+            };
+            if !more.ok()? {
+                break;
+            }
         }
         Some(self)
     }

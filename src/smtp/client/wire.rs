@@ -217,6 +217,12 @@ impl Wire {
         }
     }
 
+    /// Whether the server hangs up in time without another word.
+    pub(super) async fn closes_within(&mut self, within: Duration) -> bool {
+        // Broken is closed, as our own bytes may have met a closed door.
+        !self.has_unread() && matches!(timeout(within, self.read_some()).await, Ok(Ok(0) | Err(_)))
+    }
+
     /// Waits for one reply until `deadline`, which bounds the whole of it, so a server cannot dribble for ever.
     /// Cancel safe: half a reply waits for the next call.
     pub(super) async fn lines_by(&mut self, stage: Stage, deadline: Instant) -> Result<Lines, Answer> {
