@@ -6,6 +6,7 @@
 //! two equal wall times is meant. So every slot happens once, whatever the clocks do.
 
 pub mod cron;
+pub mod hours;
 pub mod picker;
 pub mod slots;
 pub mod wall;

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod departed;
 pub mod editing;
 pub mod failpoint;
+pub mod hours;
 pub mod instance;
 pub mod membership;
 pub mod newsletters;

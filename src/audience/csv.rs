@@ -30,6 +30,8 @@ pub struct Row {
     pub line: usize,
     pub address: Result<Address, BadRow>,
     pub name: String,
+    /// As it stands in the file; empty where there is no such column.
+    pub zone: String,
 }
 
 /// Why a line is no reader; the others are not touched by it.
@@ -122,7 +124,7 @@ impl Rows<'_> {
     pub fn next_row(&mut self) -> Result<Option<Row>, BadFile> {
         loop {
             let Some((line, taken)) = self.take()? else { return Ok(None) };
-            let bad = |reason| Row { line, address: Err(reason), name: String::new() };
+            let bad = |reason| Row { line, address: Err(reason), name: String::new(), zone: String::new() };
             let row = match taken {
                 Err(reason) => bad(reason),
                 Ok(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => continue,
@@ -191,7 +193,7 @@ impl Rows<'_> {
         let whole = cell(self.columns.name);
         let parts = [cell(self.columns.first_name), cell(self.columns.last_name)].join(" ");
         let name = if whole.is_empty() { parts } else { whole };
-        Row { line, address, name: tidy_name(&name) }
+        Row { line, address, name: tidy_name(&name), zone: cell(self.columns.zone) }
     }
 }
 

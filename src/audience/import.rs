@@ -57,6 +57,8 @@ pub struct Report {
     pub duplicate: usize,
     /// Of the new ones: mailboxes of a role ("postmaster@"), taken but worth a look.
     pub roles: usize,
+    /// Lines whose zone is none; their readers are taken without it.
+    pub zones_unknown: usize,
     /// The first [`PROBLEMS_KEPT_MAX`] lines that were not taken for a reason a person can mend.
     pub problems: Vec<Problem>,
 }

@@ -36,7 +36,7 @@ pub enum BadMoment {
 
 /// How far ahead an issue can be scheduled, in days: beyond two years a mistyped year is likelier than a plan, and
 /// zones change their rules.
-const AHEAD_DAYS_MAX: i64 = 731;
+pub const AHEAD_DAYS_MAX: i64 = 731;
 /// A time less than this much past is still taken: it is the minute that the editor sees on the clock.
 const JUST_NOW_MILLIS: i64 = Millis::MINUTE;
 
@@ -46,9 +46,17 @@ const JUST_NOW_MILLIS: i64 = Millis::MINUTE;
 /// # Errors
 /// [`BadMoment`]: what is wrong with it and what to write.
 pub fn parse(text: &str, zone: &str, now: Millis) -> Result<Moment, BadMoment> {
-    let tz = zone::find(zone)?;
-    let wall = read_wall(text, tz.to_datetime(now.timestamp()).date())?;
+    let (wall, tz) = read(text, zone, now)?;
     moment(wall, &tz, now)
+}
+
+/// The wall time of a text as [`parse`] reads it, be it past.
+///
+/// # Errors
+/// [`BadMoment`]: what is wrong with it and what to write.
+pub fn read(text: &str, zone: &str, now: Millis) -> Result<(DateTime, TimeZone), BadMoment> {
+    let tz = zone::find(zone)?;
+    Ok((read_wall(text, tz.to_datetime(now.timestamp()).date())?, tz))
 }
 
 /// The moment that `wall` means in `tz`.

@@ -13,6 +13,7 @@
 
 pub mod claim;
 pub mod freeze;
+pub mod hours;
 pub mod settle;
 
 use super::Tx;

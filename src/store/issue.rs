@@ -90,6 +90,8 @@ pub struct IssueRow {
     pub finished_at: Option<i64>,
     /// Readers in the frozen audience; 0 before it is published.
     pub audience: i64,
+    /// What it says of its own hours, in the form of `schedule::hours::Wishes`.
+    pub hours: String,
     pub created_at: i64,
     pub updated_at: i64,
 }
@@ -155,7 +157,7 @@ macro_rules! listed {
         concat!(
             "SELECT id, newsletter_id, number, slug, subject, preheader, state, state_reason, '' AS source, revision, \
              scheduled_wall, scheduled_zone, scheduled_at, hold_until, published_at, finished_at, audience, \
-             created_at, updated_at FROM issue ",
+             hours, created_at, updated_at FROM issue ",
             $rest
         )
     };
@@ -282,6 +284,28 @@ const SCHEDULE: &str = "UPDATE issue SET state = 'scheduled', state_reason = '',
 pub async fn schedule(tx: &mut Tx, id: IssueId, wall: &str, zone: &str, at: Millis) -> Result<bool, sqlx::Error> {
     let now = tx.now.0;
     Ok(execute!(tx, SCHEDULE, id, wall, zone, at.0, now)? == 1)
+}
+
+const SET_TIME: &str = "UPDATE issue SET scheduled_at = $2 WHERE id = $1 AND state = 'scheduled' AND scheduled_at = $3";
+
+/// Moves the instant of a scheduled issue, whose wall time stays: the first reader's zone is another than it was.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn move_time(tx: &mut Tx, id: IssueId, from: Millis, to: Millis) -> Result<bool, sqlx::Error> {
+    Ok(execute!(tx, SET_TIME, id, to.0, from.0)? == 1)
+}
+
+const SET_HOURS: &str = "UPDATE issue SET hours = $2, updated_at = $3 \
+    WHERE id = $1 AND state IN ('draft', 'ready', 'scheduled', 'held')";
+
+/// Writes what an unpublished issue says of its hours; says whether it could still be told.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn set_hours(tx: &mut Tx, id: IssueId, hours: &str) -> Result<bool, sqlx::Error> {
+    let now = tx.now.0;
+    Ok(execute!(tx, SET_HOURS, id, hours, now)? == 1)
 }
 
 const UNSCHEDULE: &str = "UPDATE issue SET state = 'draft', state_reason = '', scheduled_wall = NULL, \

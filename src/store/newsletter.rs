@@ -35,6 +35,8 @@ pub struct Newsletter {
     /// A slot later than this is held, not sent.
     pub max_lateness_ms: i64,
     pub relay_id: Option<RelayId>,
+    /// When each reader's copy leaves, in the form of `schedule::hours::Wishes`; empty for all at once.
+    pub hours: String,
     /// Unix milliseconds.
     pub created_at: i64,
 }
@@ -101,7 +103,7 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<Newsletter>, sqlx::Error> {
 
 const INSERT: &str = "INSERT INTO newsletter (id, slug, name, tagline, from_name, from_address, reply_to, \
     postal_address, language, zone, accent, accent_dark, logo, list_id, consent_text, slot, slot_set_at, max_lateness_ms, relay_id, \
-    created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
+    created_at, hours) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) \
     ON CONFLICT (slug) DO NOTHING";
 
 /// Writes a new newsletter; `false` if its slug is taken, and then nothing is written.
@@ -132,7 +134,8 @@ pub async fn insert(tx: &mut Tx, new: &Newsletter) -> Result<bool, sqlx::Error> 
         n.slot_set_at,
         n.max_lateness_ms,
         n.relay_id,
-        n.created_at
+        n.created_at,
+        &n.hours
     )
     .map(|rows| rows == 1)
 }
@@ -140,7 +143,7 @@ pub async fn insert(tx: &mut Tx, new: &Newsletter) -> Result<bool, sqlx::Error> 
 // Never `id`, `created_at`, and never `list_id`: RFC 2919 §6 wants it stable for ever.
 const UPDATE: &str = "UPDATE newsletter SET slug = $2, name = $3, tagline = $4, from_name = $5, from_address = $6, \
     reply_to = $7, postal_address = $8, language = $9, zone = $10, accent = $11, accent_dark = $12, logo = $13, \
-    consent_text = $14, slot = $15, slot_set_at = $16, max_lateness_ms = $17, relay_id = $18 WHERE id = $1";
+    consent_text = $14, slot = $15, slot_set_at = $16, max_lateness_ms = $17, relay_id = $18, hours = $19 WHERE id = $1";
 
 /// Writes every column that may change; `false` if there is no such newsletter.
 ///
@@ -168,7 +171,8 @@ pub async fn update(tx: &mut Tx, new: &Newsletter) -> Result<bool, sqlx::Error> 
         n.slot.as_deref(),
         n.slot_set_at,
         n.max_lateness_ms,
-        n.relay_id
+        n.relay_id,
+        &n.hours
     )
     .map(|rows| rows == 1)
 }

@@ -15,6 +15,8 @@ pub struct Subscriber {
     pub address_key: String,
     /// Empty where none is known.
     pub name: String,
+    /// IANA name of the zone they live in; empty where it is not known.
+    pub zone: String,
     /// Unix milliseconds.
     pub created_at: i64,
 }
@@ -69,6 +71,26 @@ pub async fn set_name(tx: &mut Tx, id: SubscriberId, name: &str) -> Result<bool,
     execute!(tx, SET_NAME, id, name).map(|rows| rows == 1)
 }
 
+const SET_ZONE: &str = "UPDATE subscriber SET zone = $2 WHERE id = $1 AND zone <> $2";
+
+/// Writes the zone a person lives in; `false` if it was that already, or there is no such subscriber.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn set_zone(tx: &mut Tx, id: SubscriberId, zone: &str) -> Result<bool, sqlx::Error> {
+    execute!(tx, SET_ZONE, id, zone).map(|rows| rows == 1)
+}
+
+const LEARN_ZONE: &str = "UPDATE subscriber SET zone = $2 WHERE id = $1 AND zone = ''";
+
+/// Writes a zone where none is known: what a form says of somebody does not undo what they said themselves.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn learn_zone(tx: &mut Tx, id: SubscriberId, zone: &str) -> Result<bool, sqlx::Error> {
+    execute!(tx, LEARN_ZONE, id, zone).map(|rows| rows == 1)
+}
+
 const FIND: &str = "SELECT * FROM subscriber WHERE address_key LIKE $1 ESCAPE '\\' OR LOWER(name) LIKE $1 ESCAPE '\\' \
     ORDER BY address_key LIMIT $2";
 
@@ -93,6 +115,8 @@ pub struct NewSubscriber {
     pub address: String,
     pub key: String,
     pub name: String,
+    /// IANA name, or empty.
+    pub zone: String,
 }
 
 /// Keeps many at once, each key once; gives `(key, id)` of all of them.
@@ -103,12 +127,13 @@ pub async fn keep_many(tx: &mut Tx, new: &[NewSubscriber]) -> Result<Vec<(String
     let (now, mut kept) = (tx.now.0, Vec::with_capacity(new.len()));
     for some in new.chunks(ROWS_MAX) {
         let text = format!(
-            "INSERT INTO subscriber (id, address, address_key, name, created_at) VALUES {} \
-             ON CONFLICT (address_key) DO UPDATE SET address_key = excluded.address_key RETURNING address_key, id",
-            places(some.len(), 5, 1)
+            "INSERT INTO subscriber (id, address, address_key, name, zone, created_at) VALUES {} \
+             ON CONFLICT (address_key) DO UPDATE SET zone = CASE WHEN subscriber.zone = '' THEN excluded.zone \
+             ELSE subscriber.zone END RETURNING address_key, id",
+            places(some.len(), 6, 1)
         );
         let rows: Result<Vec<(String, SubscriberId)>, sqlx::Error> =
-            sql_many!(tx, text, [], some, |row| [row.id, &row.address, &row.key, &row.name, now]);
+            sql_many!(tx, text, [], some, |row| [row.id, &row.address, &row.key, &row.name, &row.zone, now]);
         kept.extend(rows?);
     }
     Ok(kept)

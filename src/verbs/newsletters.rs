@@ -3,6 +3,7 @@
 use super::app::App;
 use super::problem::Problem;
 use crate::config::Config;
+use crate::schedule::hours::Wishes;
 use crate::schedule::{Schedule, slots, zone};
 use crate::store::newsletter::{self, Newsletter};
 use crate::store::{Tx, relay};
@@ -195,6 +196,7 @@ fn assemble(wanted: &Wanted, tx: &Tx) -> (Newsletter, Vec<String>) {
         slot: slot.map(|slot| slot.to_string()),
         max_lateness_ms: slots::LATENESS_MAX_DEFAULT_MILLIS,
         relay_id: None,
+        hours: String::new(),
         created_at: tx.now.0,
         from_address,
     };
@@ -255,6 +257,7 @@ pub fn problems(newsletter: &Newsletter) -> Vec<String> {
         wrong.extend(accent_problem(key, text, paper));
     }
     wrong.extend(n.slot.as_ref().and_then(|slot| slot.parse::<Schedule>().err()).map(|why| why.to_string()));
+    wrong.extend(n.hours.parse::<Wishes>().err());
     if n.consent_text.trim().is_empty() {
         wrong.push("the consent text is missing: readers must see what they agree to".into());
     }

@@ -13,6 +13,7 @@ use crate::values::ids::{IssueId, SubscriberId};
 use crate::verbs::app::App;
 use crate::verbs::editing::rendering::{self, Ready};
 use crate::verbs::failpoint;
+use crate::verbs::hours;
 use crate::verbs::refusal::Refusal;
 
 /// What became of a call to publish.
@@ -123,7 +124,7 @@ pub async fn freeze(
     }
     store::rendering::insert(&mut tx, issue, rendered, hold_until).await?;
     failpoint::pass("publishing");
-    let audience = store::delivery::freeze::freeze(&mut tx, issue, row.newsletter_id, hold_until).await?;
+    let audience = hours::freeze(&mut tx, &row, &newsletter, hold_until).await?;
     if audience == 0 {
         return Err(Refusal::NoReaders.into());
     }

@@ -12,10 +12,11 @@ use serde_json::json;
 
 use super::app::App;
 use super::refusal::Refusal;
-use super::{notices, publish};
+use super::{hours, notices, publish};
+use crate::schedule::hours::plan;
 use crate::schedule::slots::{self, Decision, Situation};
 use crate::schedule::{Firing, Schedule, wall, zone};
-use crate::store::Tx;
+use crate::store::{Tx, delivery};
 use crate::store::event::{self, About};
 use crate::store::issue::{self, IssueRow, IssueState};
 use crate::store::newsletter::{self, Newsletter};
@@ -77,6 +78,7 @@ pub async fn tick(app: &App) -> anyhow::Result<()> {
         let decided = decide_slots(app, newsletter.id).await;
         faults.extend(decided.with_context(|| format!("the slots of {}", newsletter.name)).err());
     }
+    faults.extend(hours::follow(app).await.context("the times of issues at readers' own hours").err());
     let mut tx = app.store.read().await?;
     let soon = tx.now.plus(lead_millis(app));
     let due = issue::due(&mut tx, soon).await?;
@@ -118,45 +120,76 @@ fn rule(newsletter: &Newsletter) -> Option<(Schedule, TimeZone)> {
 /// One newsletter's slots, in one transaction that is only begun if there is something to decide.
 async fn decide_slots(app: &App, id: NewsletterId) -> anyhow::Result<()> {
     let mut tx = app.store.read().await?;
-    let idle = decisions(&mut tx, id).await?.is_none_or(|(_, decisions)| decisions.is_empty());
+    let idle = decisions(&mut tx, id).await?.is_none_or(|(_, _, decisions)| decisions.is_empty());
     tx.commit().await?;
     if idle {
         return Ok(());
     }
     let mut tx = app.store.write().await?;
-    let Some((newsletter, decisions)) = decisions(&mut tx, id).await? else { return Ok(()) };
+    let Some((newsletter, ahead, decisions)) = decisions(&mut tx, id).await? else { return Ok(()) };
     for decision in decisions {
-        carry_out(app, &mut tx, &newsletter, decision).await?;
+        carry_out(app, &mut tx, &newsletter, ahead, decision).await?;
     }
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(())
 }
 
-async fn decisions(tx: &mut Tx, id: NewsletterId) -> anyhow::Result<Option<(Newsletter, Vec<Decision>)>> {
+/// The newsletter, what is to be decided, and how far ahead of its own clock the first of its readers is: where an
+/// issue goes out at each reader's own hour, the whole day of slots and notices lies that much earlier.
+async fn decisions(tx: &mut Tx, id: NewsletterId) -> anyhow::Result<Option<(Newsletter, i64, Vec<Decision>)>> {
     let Some(newsletter) = newsletter::by_id(tx, id).await? else { return Ok(None) };
     let Some((schedule, tz)) = rule(&newsletter) else { return Ok(None) };
     let set_at = newsletter.slot_set_at.unwrap_or(newsletter.created_at);
     let last = slot::recent(tx, id, 1).await?.first().map_or(set_at, |slot| slot.due_at);
     let ready = issue::list(tx, Some(id), &[IssueState::Ready], 2).await?.len();
     let told = slot::told(tx, id, tx.now.plus(-TOLD_KEPT_MILLIS)).await?;
+    let decided_until = Millis(last.max(set_at));
+    let next = schedule.next(&tz, decided_until, 1).first().copied();
+    let ahead = match next {
+        Some(firing) => ahead(tx, &newsletter, &tz, firing, Millis(set_at)).await?,
+        None => 0,
+    };
     let situation = Situation {
         schedule: &schedule,
         zone: &tz,
-        decided_until: Millis(last.max(set_at)),
+        decided_until,
         ready,
         told: &told,
         lateness_max_millis: newsletter.max_lateness_ms,
     };
-    let decisions = slots::step(&situation, tx.now);
-    Ok(Some((newsletter, decisions)))
+    let decisions = slots::step(&situation, tx.now.plus(ahead));
+    Ok(Some((newsletter, ahead, decisions)))
 }
 
-async fn carry_out(app: &App, tx: &mut Tx, newsletter: &Newsletter, decision: Decision) -> anyhow::Result<()> {
+/// How long before the newsletter's own clock shows a slot's wall time the first of its readers' clocks does. Readers
+/// whose clocks showed it before there was the slot are not waited for.
+async fn ahead(
+    tx: &mut Tx,
+    newsletter: &Newsletter,
+    tz: &TimeZone,
+    firing: Firing,
+    set_at: Millis,
+) -> anyhow::Result<i64> {
+    let ready = issue::first_ready(tx, newsletter.id).await?;
+    if hours::of(ready.as_ref(), newsletter).local.is_none() {
+        return Ok(0);
+    }
+    let zones = delivery::hours::zones(tx, newsletter.id).await?;
+    Ok(plan::first_ahead(firing.wall, tz, &zones, set_at).map_or(0, |first| firing.at.since(first).max(0)))
+}
+
+async fn carry_out(
+    app: &App,
+    tx: &mut Tx,
+    newsletter: &Newsletter,
+    ahead: i64,
+    decision: Decision,
+) -> anyhow::Result<()> {
     match decision {
         Decision::Miss(firing) => miss(app, tx, newsletter, firing).await,
-        Decision::Fire(firing) => fire(app, tx, newsletter, firing).await,
-        Decision::Hold(firing) => hold(app, tx, newsletter, firing).await,
+        Decision::Fire(firing) => fire(app, tx, newsletter, firing, firing.at.plus(-ahead)).await,
+        Decision::Hold(firing) => hold(app, tx, newsletter, firing, firing.at.plus(-ahead)).await,
         Decision::Tell(firing, notice) => {
             if slot::tell(tx, newsletter.id, &firing.wall_text(), notice.as_str()).await? {
                 note(tx, newsletter, None, "slot.nothing_ready", firing).await?;
@@ -178,24 +211,24 @@ async fn miss(app: &App, tx: &mut Tx, newsletter: &Newsletter, firing: Firing) -
     Ok(())
 }
 
-async fn fire(app: &App, tx: &mut Tx, newsletter: &Newsletter, firing: Firing) -> anyhow::Result<()> {
+async fn fire(app: &App, tx: &mut Tx, newsletter: &Newsletter, firing: Firing, first: Millis) -> anyhow::Result<()> {
     let Some(ready) = issue::first_ready(tx, newsletter.id).await? else {
         return miss(app, tx, newsletter, firing).await;
     };
     let wall = firing.wall_text();
     if slot::decide(tx, newsletter.id, &wall, firing.at, SlotState::Fired, Some(ready.id)).await? {
-        issue::schedule(tx, ready.id, &wall, &newsletter.zone, firing.at).await?;
+        issue::schedule(tx, ready.id, &wall, &newsletter.zone, first).await?;
         note(tx, newsletter, Some(&ready), "slot.fired", firing).await?;
     }
     Ok(())
 }
 
-async fn hold(app: &App, tx: &mut Tx, newsletter: &Newsletter, firing: Firing) -> anyhow::Result<()> {
+async fn hold(app: &App, tx: &mut Tx, newsletter: &Newsletter, firing: Firing, first: Millis) -> anyhow::Result<()> {
     let Some(ready) = issue::first_ready(tx, newsletter.id).await? else {
         return miss(app, tx, newsletter, firing).await;
     };
     if slot::decide(tx, newsletter.id, &firing.wall_text(), firing.at, SlotState::Held, Some(ready.id)).await? {
-        let reason = too_late(tx.now, firing.at, newsletter);
+        let reason = too_late(tx.now, first, newsletter);
         issue::move_to(tx, ready.id, &[IssueState::Ready], IssueState::Held, &reason).await?;
         note(tx, newsletter, Some(&ready), "slot.held", firing).await?;
         notices::tell(app, tx, newsletter, &notices::held(app, &ready.subject, &reason)).await?;

@@ -9,6 +9,7 @@ pub(super) struct Columns {
     pub(super) name: Option<usize>,
     pub(super) first_name: Option<usize>,
     pub(super) last_name: Option<usize>,
+    pub(super) zone: Option<usize>,
     /// The first line has names of columns; otherwise it is a reader already.
     pub(super) named: bool,
 }
@@ -109,6 +110,8 @@ const LAST: &[&str] = &[
     "姓",
 ];
 
+const ZONE: &[&str] = &["zone", "timezone", "tz", "ianazone", "zeitzone", "fuseauhoraire", "zonahoraria", "fusohorario"];
+
 /// Reads the first line; `None` if no column can be the address.
 pub(super) fn find(head: &[String]) -> Option<Columns> {
     let words: Vec<String> = head.iter().map(|cell| word(cell)).collect();
@@ -121,11 +124,11 @@ pub(super) fn find(head: &[String]) -> Option<Columns> {
             (Some(_), Some(_)) => (None, last_name),
             _ => (name, last_name),
         };
-        return Some(Columns { address, name, first_name, last_name, named: true });
+        return Some(Columns { address, name, first_name, last_name, zone: among(ZONE), named: true });
     }
     let address = head.iter().position(|cell| Address::parse(cell).is_ok())?;
     let name = (0..head.len()).find(|at| *at != address && head.len() == 2);
-    Some(Columns { address, name, first_name: None, last_name: None, named: false })
+    Some(Columns { address, name, first_name: None, last_name: None, zone: None, named: false })
 }
 
 /// "E-Mail-Adresse" and "email_adresse" are one word; accents don't count.

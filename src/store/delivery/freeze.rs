@@ -37,7 +37,7 @@ pub async fn mailable(tx: &mut Tx, newsletter: NewsletterId) -> Result<i64, sqlx
 }
 
 pub const TOUCHED: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE issue_id = $1 \
-    AND (state <> 'pending' OR attempts > 0) LIMIT 1) AS touched";
+    AND (state <> 'pending' OR attempts > 0) AND COALESCE(reason, '') <> 'hour_passed' LIMIT 1) AS touched";
 pub const THAW: &str = "DELETE FROM delivery WHERE issue_id = $1";
 
 /// Removes the ledger of an issue again, if nothing of it was ever claimed; says whether it did.

@@ -250,7 +250,7 @@ fn new_subscriber(n: usize, now: Millis) -> anyhow::Result<NewSubscriber> {
     let person = person(n);
     let address = Address::parse(&person.address).with_context(|| format!("invented reader {n}"))?;
     let (address, key) = (address.as_str().to_owned(), address.key());
-    Ok(NewSubscriber { id: SubscriberId::new(now), address, key, name: person.name })
+    Ok(NewSubscriber { id: SubscriberId::new(now), address, key, name: person.name, zone: String::new() })
 }
 
 /// The part of `whole` that falls on `place` of `places`, so that all parts add up.

@@ -14,6 +14,7 @@ use crate::store::subscriber::NewSubscriber;
 use crate::store::subscription::Consent;
 use crate::store::{Tx, event, subscriber, subscription, suppression};
 use crate::values::address::Address;
+use crate::values::zone;
 use crate::values::ids::{AccountId, NewsletterId, SubscriberId};
 use crate::verbs::app::App;
 
@@ -118,6 +119,7 @@ struct Line {
     address: Address,
     key: String,
     name: String,
+    zone: String,
 }
 
 async fn take_batch(app: &App, what: &Import, rows: Vec<(Row, bool)>, report: &mut Report) -> anyhow::Result<()> {
@@ -129,7 +131,10 @@ async fn take_batch(app: &App, what: &Import, rows: Vec<(Row, bool)>, report: &m
                 report.count(Class::Duplicate);
                 report.tell(row.line, Class::Duplicate, "this address stands in the file before");
             }
-            Ok(address) => lines.push(Line { line: row.line, key: address.key(), address, name: row.name }),
+            Ok(address) => {
+                let zone = tell_zone(report, row.line, row.zone);
+                lines.push(Line { line: row.line, key: address.key(), address, name: row.name, zone });
+            }
         }
     }
     let mut tx = if what.dry_run { app.store.read().await? } else { app.store.write().await? };
@@ -139,6 +144,21 @@ async fn take_batch(app: &App, what: &Import, rows: Vec<(Row, bool)>, report: &m
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// The zone as it is kept. One that there is not keeps nobody out: it is told, and the reader lives by the newsletter's.
+fn tell_zone(report: &mut Report, line: usize, zone: String) -> String {
+    if zone.is_empty() {
+        return zone;
+    }
+    match zone::find(&zone) {
+        Ok(known) => zone::name_of(&known).to_owned(),
+        Err(why) => {
+            report.zones_unknown += 1;
+            report.tell(line, Class::New, format!("taken without its zone: {why}"));
+            String::new()
+        }
+    }
 }
 
 fn tell_bad(report: &mut Report, line: usize, bad: BadRow) {
@@ -185,6 +205,7 @@ async fn keep(tx: &mut Tx, what: &Import, new: &[Line]) -> anyhow::Result<()> {
             address: line.address.as_str().to_owned(),
             key: line.key.clone(),
             name: line.name.clone(),
+            zone: line.zone.clone(),
         })
         .collect();
     let ids: Vec<SubscriberId> = subscriber::keep_many(tx, &people).await?.into_iter().map(|(_, id)| id).collect();

@@ -1,0 +1,124 @@
+//! The audience frozen with due times of its own: by zone, and spread. One statement; the plan is a small table in it.
+
+use super::{Fork, spelling};
+use crate::schedule::hours::plan::{self, Plan};
+use crate::store::Tx;
+use crate::values::clock::Millis;
+use crate::values::ids::{IssueId, NewsletterId};
+
+/// The reason on the rows of readers whose hour had passed.
+pub const HOUR_PASSED: &str = "hour_passed";
+
+/// A reader's share of the spread is the sum of [`plan::place`]; the stretch it falls into says when that is. Who
+/// lives in a zone that the plan does not know is due with the first.
+macro_rules! planned {
+    ($table:literal) => {
+        concat!(
+            "WITH plan (zone, first, past, shift) AS MATERIALIZED (",
+            $table,
+            "), reader AS (SELECT s.id, s.address, s.zone, \
+             CAST($6 AS BIGINT) * (((s.id % 1000003) * 618037 + CAST($7 AS BIGINT)) % 1000003) / 1000003 AS share \
+             FROM subscription x JOIN subscriber s ON s.id = x.subscriber_id \
+             WHERE x.newsletter_id = $2 AND x.status = 'active' AND (x.paused_until IS NULL OR x.paused_until <= $4) \
+             AND NOT EXISTS (SELECT 1 FROM suppression p WHERE p.address_key = s.address_key) \
+             ORDER BY x.subscriber_id) \
+             INSERT INTO delivery (issue_id, subscriber_id, address, state, next_at, settled_at, reason) \
+             SELECT $1, r.id, r.address, CASE WHEN p.shift < 0 THEN 'skipped' ELSE 'pending' END, \
+             CASE WHEN p.shift >= 0 THEN p.shift + r.share ELSE $3 END, \
+             CASE WHEN p.shift < 0 THEN CAST($4 AS BIGINT) END, CASE WHEN p.shift < 0 THEN 'hour_passed' END \
+             FROM reader r LEFT JOIN plan p ON p.zone = r.zone AND p.first <= r.share AND r.share < p.past \
+             WHERE true ON CONFLICT (issue_id, subscriber_id) DO NOTHING"
+        )
+    };
+}
+
+/// Differs because neither engine reads the other's JSON functions.
+pub const FREEZE_PLANNED: Fork = [
+    planned!(
+        "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), \
+         json_extract(value, '$[3]') FROM json_each($5)"
+    ),
+    planned!(
+        "SELECT value ->> 0, CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT) \
+         FROM json_array_elements(CAST($5 AS json))"
+    ),
+];
+
+/// Writes the ledger of an issue by a plan, as [`super::freeze::freeze`] does for one instant. Gives how many readers
+/// that is, with those who are skipped because their hour had passed.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn freeze_planned(
+    tx: &mut Tx,
+    issue: IssueId,
+    newsletter: NewsletterId,
+    start: Millis,
+    plan: &Plan,
+    zones: &[String],
+) -> Result<i64, sqlx::Error> {
+    let (now, table) = (tx.now.0, table(plan, zones));
+    let text = spelling(tx, FREEZE_PLANNED);
+    let readers =
+        execute!(tx, text, issue, newsletter, start.0, now, table, plan.spread_ms, plan::salt(issue.0))?;
+    Ok(i64::try_from(readers).unwrap_or(i64::MAX))
+}
+
+/// `[["Asia/Tokyo", first, past, shift], …]`; a shift below nothing is a skip. Every zone of the audience is there: those
+/// that have no plan of their own go by the empty name's.
+fn table(plan: &Plan, zones: &[String]) -> String {
+    let mut rows: Vec<serde_json::Value> = Vec::new();
+    let fallback = plan.zones.iter().find(|known| known.zone.is_empty());
+    let all = std::iter::once("").chain(zones.iter().map(String::as_str).filter(|zone| !zone.is_empty()));
+    for name in all {
+        let Some(zone) = plan.zones.iter().find(|known| known.zone == name).or(fallback) else { continue };
+        if zone.stretches.is_empty() {
+            rows.push(serde_json::json!([name, 0, i64::MAX, -1]));
+        }
+        rows.extend(zone.stretches.iter().map(|part| serde_json::json!([name, part.from, part.until, part.shift])));
+    }
+    serde_json::Value::from(rows).to_string()
+}
+
+/// A walk along the index from zone to zone: a few steps for each, however many readers live there.
+const ZONES: &str = "WITH RECURSIVE known (zone) AS (SELECT MIN(zone) FROM subscriber WHERE zone <> '' UNION ALL \
+    SELECT (SELECT MIN(s.zone) FROM subscriber s WHERE s.zone <> '' AND s.zone > known.zone) FROM known \
+    WHERE known.zone IS NOT NULL) \
+    SELECT zone FROM known WHERE zone IS NOT NULL AND EXISTS (SELECT 1 FROM subscriber s \
+    JOIN subscription x ON x.newsletter_id = $1 AND x.subscriber_id = s.id AND x.status = 'active' \
+    WHERE s.zone <> '' AND s.zone = known.zone) ORDER BY zone";
+
+/// The zones that active readers of a newsletter have given.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn zones(tx: &mut Tx, newsletter: NewsletterId) -> Result<Vec<String>, sqlx::Error> {
+    let rows: Vec<(String,)> = sql!(tx, fetch_all, ZONES, newsletter)?;
+    Ok(rows.into_iter().map(|(zone,)| zone).collect())
+}
+
+const BY_ZONE: &str = "SELECT s.zone, COUNT(*) FROM subscription x JOIN subscriber s ON s.id = x.subscriber_id \
+    WHERE x.newsletter_id = $1 AND x.status = 'active' AND (x.paused_until IS NULL OR x.paused_until <= $2) \
+    AND NOT EXISTS (SELECT 1 FROM suppression p WHERE p.address_key = s.address_key) GROUP BY s.zone ORDER BY s.zone";
+
+/// How many readers of each zone would be frozen now: `(zone, readers)`, the empty zone for those not known.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn mailable_by_zone(tx: &mut Tx, newsletter: NewsletterId) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let now = tx.now.0;
+    sql!(tx, fetch_all, BY_ZONE, newsletter, now)
+}
+
+pub const WAITING: &str = "SELECT COUNT(*), MIN(next_at) FROM delivery WHERE issue_id = $1 AND state = 'pending' \
+    AND next_at > $2 AND attempts = 0";
+
+/// Deliveries that wait for their hour and were never tried: how many, and when the next of them is due.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn waiting(tx: &mut Tx, issue: IssueId) -> Result<(i64, Option<Millis>), sqlx::Error> {
+    let now = tx.now.0;
+    let (many, next): (i64, Option<i64>) = sql!(tx, fetch_one, WAITING, issue, now)?;
+    Ok((many, next.map(Millis)))
+}
