@@ -8,6 +8,7 @@ pub mod docs;
 pub mod duration;
 pub mod exit;
 pub mod faultsmtpd;
+pub mod hours;
 pub mod issue;
 pub mod issue_file;
 pub mod log;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Global;
+use super::hours::HoursArgs;
 use crate::delivery::state::DeliveryState;
 use crate::store::issue::{IssueRow, IssueState};
 use crate::values::ids::IssueId;
@@ -72,12 +73,14 @@ pub enum IssueCommand {
 #[derive(Debug, Args)]
 pub struct ScheduleArgs {
     pub id: IssueId,
-    /// Wall time: "2026-11-29 09:00"
+    /// Wall time: "2026-11-29 09:00"; with --local the day alone is enough
     #[arg(long, required_unless_present = "next_slot")]
     pub at: Option<String>,
     /// IANA zone of that time [default: the newsletter's]
     #[arg(long)]
     pub zone: Option<String>,
+    #[command(flatten)]
+    pub hours: HoursArgs,
     /// Leave it for the newsletter's next slot
     #[arg(long, conflicts_with_all = ["at", "zone"])]
     pub next_slot: bool,
@@ -100,6 +103,8 @@ pub struct SendArgs {
     /// How long it can be undone before the first mail leaves [default: hold_seconds of the configuration]
     #[arg(long, value_parser = super::duration::parse, value_name = "DURATION")]
     pub hold: Option<i64>,
+    #[command(flatten)]
+    pub hours: HoursArgs,
     /// Show progress until nothing is left to send
     #[arg(long)]
     pub wait: bool,

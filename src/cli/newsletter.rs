@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
+use super::hours::HoursArgs;
 use super::{Global, print};
 use crate::config::load::read_small;
 use crate::issue::dkim::Signer;
+use crate::schedule::hours::Wishes;
 use crate::schedule::{Schedule, wall, zone};
 use crate::store::newsletter::{self, Newsletter};
 use crate::store::relay::{self, Relay};
@@ -30,7 +32,7 @@ pub enum NewsletterCommand {
     List,
     /// Show one newsletter, its relay and its next slots
     Show { slug: String },
-    /// Change a newsletter's slot, zone or relay
+    /// Change a newsletter's slot, zone, hours or relay
     Set(SetArgs),
 }
 
@@ -101,6 +103,8 @@ pub struct SetArgs {
     #[arg(long, value_parser = super::duration::parse, value_name = "DURATION")]
     pub max_lateness: Option<i64>,
     #[command(flatten)]
+    pub hours: HoursArgs,
+    #[command(flatten)]
     pub relay: RelayArgs,
 }
 
@@ -166,6 +170,8 @@ async fn set(global: &Global, app: &App, args: SetArgs) -> anyhow::Result<()> {
     if let Some(slot) = args.slot {
         kept.slot = Some(slot).filter(|slot| slot != "none");
     }
+    let wishes: Wishes = kept.hours.parse().map_err(Problem::Invalid)?;
+    kept.hours = args.hours.wishes().map_err(Problem::Invalid)?.over(wishes).to_string();
     kept.max_lateness_ms = args.max_lateness.unwrap_or(kept.max_lateness_ms);
     newsletters::save(app, kept).await?;
     show(global, app, &args.slug).await
@@ -229,6 +235,7 @@ fn described(n: &Newsletter, relay: Option<&Relay>, firings: &[String], signer: 
         ),
         format!("  slot      {}", slot.map_or_else(|| "none".to_owned(), |slot| slot.words())),
     ];
+    lines.extend(Wishes::effective("", &n.hours).words().into_iter().map(|words| format!("  hours     {words}")));
     lines.extend(relay.and_then(|relay| relay.paused_reason.as_ref()).map(|why| format!("  relay is paused: {why}")));
     lines.extend(firings.iter().map(|firing| format!("            {firing}")));
     lines.push(format!("  dkim      {}. TXT {}", signer.dns_name(), signer.dns_strings()));

@@ -31,6 +31,8 @@ pub enum SubscriberCommand {
         /// A part of an address or of a name
         words: String,
     },
+    /// Change what is known of a reader: the time zone they live in
+    Set(SetArgs),
     /// Take a reader off a newsletter, on their wish
     Unsubscribe(UnsubscribeArgs),
 }
@@ -77,6 +79,14 @@ pub struct ExportArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct SetArgs {
+    pub address: String,
+    /// IANA time zone, such as Europe/Lisbon, or "none"
+    #[arg(long)]
+    pub zone: String,
+}
+
+#[derive(Debug, Args)]
 pub struct UnsubscribeArgs {
     pub address: String,
     #[arg(long, value_name = "SLUG")]
@@ -92,6 +102,7 @@ pub async fn run(global: &Global, command: SubscriberCommand) -> anyhow::Result<
         SubscriberCommand::Import(args) => lists::import(global, &app, args).await,
         SubscriberCommand::Export(args) => lists::export(&app, args).await,
         SubscriberCommand::Find { words } => find(global, &app, &words).await,
+        SubscriberCommand::Set(args) => set(global, &app, args).await,
         SubscriberCommand::Unsubscribe(args) => unsubscribe(global, &app, args).await,
     }
 }
@@ -165,6 +176,9 @@ fn table(found: &[Found]) -> anyhow::Result<()> {
 fn tell(history: &History) -> anyhow::Result<()> {
     let person = &history.subscriber;
     print::line(format!("{}  {}", person.address, person.name).trim_end())?;
+    if !person.zone.is_empty() {
+        print::line(&format!("  lives in {}", person.zone))?;
+    }
     for (newsletter, subscription) in &history.subscriptions {
         print::line(&format!("  {newsletter}: {}", subscription.status.as_str()))?;
     }
@@ -177,6 +191,19 @@ fn tell(history: &History) -> anyhow::Result<()> {
         vec![when, entry.kind.clone(), about, entry.reply.clone().unwrap_or_default()]
     };
     print::table(&["when", "what", "about", "reply"], history.entries.iter().map(row))
+}
+
+async fn set(global: &Global, app: &App, args: SetArgs) -> anyhow::Result<()> {
+    let address = address(&args.address)?;
+    let mut tx = app.store.read().await?;
+    let id = known(&mut tx, &address, &args.address).await?;
+    tx.commit().await?;
+    let zone = membership::set_zone_by_editor(app, id, if args.zone == "none" { "" } else { &args.zone }).await?;
+    if global.json {
+        return print::json(&json!({ "address": args.address, "zone": zone }));
+    }
+    let lives = if zone.is_empty() { "lives by the newsletter's clock".to_owned() } else { format!("lives in {zone}") };
+    print::line(&format!("{} {lives} now.", args.address))
 }
 
 async fn unsubscribe(global: &Global, app: &App, args: UnsubscribeArgs) -> anyhow::Result<()> {

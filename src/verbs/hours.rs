@@ -149,12 +149,7 @@ fn house(newsletter: &Newsletter) -> TimeZone {
 ///
 /// # Errors
 /// When the store cannot.
-pub(super) async fn freeze(
-    tx: &mut Tx,
-    row: &IssueRow,
-    newsletter: &Newsletter,
-    start: Millis,
-) -> anyhow::Result<i64> {
+pub(super) async fn freeze(tx: &mut Tx, row: &IssueRow, newsletter: &Newsletter, start: Millis) -> anyhow::Result<i64> {
     let hours = of(Some(row), newsletter);
     if hours.is_plain() {
         return Ok(freeze::freeze(tx, row.id, newsletter.id, start).await?);

@@ -22,4 +22,4 @@ pub use import::{Import, Refused, import};
 pub use joining::{Confirmed, SignUp, SignedUp, confirm, confirming, sign_up, this_was_not_me};
 pub use leaving::{How, LeaveReason, set_leave_reason, undo_unsubscribe, unsubscribe};
 pub use seat::{Seat, seat};
-pub use wishes::{pause, resume, set_name};
+pub use wishes::{pause, resume, set_name, set_zone, set_zone_by_editor};

@@ -14,6 +14,7 @@ use crate::store::issue::IssueState;
 use crate::values::clock::Millis;
 use crate::values::ids::{IssueId, SubscriberId};
 use crate::verbs::app::App;
+use crate::verbs::hours;
 
 /// Everything a live page, the command line and a report show of an issue's sending.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -22,6 +23,9 @@ pub struct Progress {
     pub state_reason: String,
     #[serde(flatten)]
     pub counts: Counts,
+    /// Of the pending: those that wait for their hour, and when the next of them is due.
+    pub waiting: i64,
+    pub waiting_next: Option<Millis>,
     pub hold_until: Option<Millis>,
     pub published_at: Option<Millis>,
     pub finished_at: Option<Millis>,
@@ -72,6 +76,11 @@ async fn read(app: &App, issue: IssueId) -> anyhow::Result<Option<Progress>> {
     let Some(row) = store::issue::by_id(&mut tx, issue).await? else { return Ok(None) };
     let counts = store::delivery::counts(&mut tx, issue).await?;
     let newsletter = store::newsletter::by_id(&mut tx, row.newsletter_id).await?;
+    let has_hours = newsletter.as_ref().is_some_and(|newsletter| !hours::of(Some(&row), newsletter).is_plain());
+    let (waiting, waiting_next) = match has_hours && counts.pending > 0 {
+        true => store::delivery::hours::waiting(&mut tx, issue).await?,
+        false => (0, None),
+    };
     let relay = match newsletter.and_then(|newsletter| newsletter.relay_id) {
         Some(id) => store::relay::by_id(&mut tx, id).await?.filter(|relay| relay.is_paused(tx.now)),
         None => None,
@@ -80,6 +89,8 @@ async fn read(app: &App, issue: IssueId) -> anyhow::Result<Option<Progress>> {
         state: row.state,
         state_reason: row.state_reason,
         counts,
+        waiting,
+        waiting_next,
         hold_until: row.hold_until.map(Millis),
         published_at: row.published_at.map(Millis),
         finished_at: row.finished_at.map(Millis),

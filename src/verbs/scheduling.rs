@@ -16,11 +16,11 @@ use super::{hours, notices, publish};
 use crate::schedule::hours::plan;
 use crate::schedule::slots::{self, Decision, Situation};
 use crate::schedule::{Firing, Schedule, wall, zone};
-use crate::store::{Tx, delivery};
 use crate::store::event::{self, About};
 use crate::store::issue::{self, IssueRow, IssueState};
 use crate::store::newsletter::{self, Newsletter};
 use crate::store::slot::{self, SlotState};
+use crate::store::{Tx, delivery};
 use crate::values::clock::Millis;
 use crate::values::ids::NewsletterId;
 

@@ -110,7 +110,8 @@ const LAST: &[&str] = &[
     "姓",
 ];
 
-const ZONE: &[&str] = &["zone", "timezone", "tz", "ianazone", "zeitzone", "fuseauhoraire", "zonahoraria", "fusohorario"];
+const ZONE: &[&str] =
+    &["zone", "timezone", "tz", "ianazone", "zeitzone", "fuseauhoraire", "zonahoraria", "fusohorario"];
 
 /// Reads the first line; `None` if no column can be the address.
 pub(super) fn find(head: &[String]) -> Option<Columns> {

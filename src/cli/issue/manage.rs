@@ -5,7 +5,10 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::{Global, ListArgs, ScheduleArgs, known};
+use crate::cli::hours::HoursArgs;
 use crate::cli::print;
+use crate::schedule::hours::forecast::Forecast;
+use crate::schedule::hours::{Hours, Wishes};
 use crate::schedule::{Schedule, wall, zone};
 use crate::store::issue::{IssueRow, IssueState};
 use crate::store::newsletter::Newsletter;
@@ -14,28 +17,69 @@ use crate::values::clock::Millis;
 use crate::values::ids::IssueId;
 use crate::verbs::app::App;
 use crate::verbs::problem::Problem;
-use crate::verbs::{newsletters, publish};
+use crate::verbs::{hours, newsletters, publish};
 
 pub(super) async fn schedule(global: &Global, app: &App, args: ScheduleArgs) -> anyhow::Result<()> {
     let issue = known(app, args.id).await?;
     let newsletter = newsletter_of(app, &issue).await?;
-    let Some(at) = &args.at else { return next_slot(global, app, &issue, &newsletter, args.dry_run).await };
-    let moment = wall::parse(at, args.zone.as_deref().unwrap_or(&newsletter.zone), app.clock.now())?;
+    let Some(at) = &args.at else {
+        if !args.dry_run {
+            hours::set(app, issue.id, wished(&args.hours, &issue, &newsletter)?.0).await?;
+        }
+        return next_slot(global, app, &issue, &newsletter, args.dry_run).await;
+    };
+    let (wishes, hours) = wished(&args.hours, &issue, &newsletter)?;
+    if let (Some(_), Some(zone)) = (hours.local, &args.zone) {
+        return Err(Problem::Invalid(format!(
+            "this issue goes out at each reader's own hour, so --zone {zone} says nothing; leave it out, or add --local \
+             off. Nothing was scheduled"
+        ))
+        .into());
+    }
+    hours::agree(wishes.local, at).map_err(Problem::Invalid)?;
+    let mut tx = app.store.read().await?;
+    let zone = args.zone.as_deref().unwrap_or(&newsletter.zone);
+    let moment = hours::moment(&mut tx, &newsletter, &hours, at, zone).await?;
+    let begin = hours::Begin { wall: Some(moment.wall), passed_before: moment.at, start: moment.at };
+    let (_, forecast) = hours::outlook(&mut tx, &newsletter, &hours, begin).await?;
+    tx.commit().await?;
     if !args.dry_run {
         let text = moment.wall.strftime("%Y-%m-%dT%H:%M").to_string();
         publish::schedule(app, issue.id, moment.at, &text, &moment.zone).await?;
+        hours::set(app, issue.id, wishes).await?;
     }
-    let when = wall::say(moment.at, &zone::find(&moment.zone)?);
     if let Some(note) = &moment.note {
         print::note(note);
     }
+    let when = wall::say(moment.at, &zone::find(&moment.zone)?);
     if global.json {
         return print::json(&json!({
-            "id": issue.id, "at": moment.at, "when": when, "note": moment.note, "dry_run": args.dry_run
+            "id": issue.id, "at": moment.at, "when": when, "note": moment.note, "dry_run": args.dry_run,
+            "hours": wishes.to_string(), "forecast": forecast
         }));
     }
     let done = if args.dry_run { "Would be scheduled" } else { "Scheduled" };
-    print::line(&format!("{done}: \"{}\" of {} goes out on {when}.", issue.subject, newsletter.name))
+    let goes = match hours.local {
+        Some(_) => format!("at {} of each reader's own zone", moment.wall.strftime("%H:%M on %a %-d %b %Y")),
+        None => format!("on {when}"),
+    };
+    print::line(&format!("{done}: \"{}\" of {} goes out {goes}.", issue.subject, newsletter.name))?;
+    say_hours(&hours, forecast.as_ref(), &newsletter)
+}
+
+/// What an issue will say of its hours, and what holds for it then.
+pub(super) fn wished(args: &HoursArgs, issue: &IssueRow, newsletter: &Newsletter) -> anyhow::Result<(Wishes, Hours)> {
+    let wishes = args.wishes().map_err(Problem::Invalid)?.over(issue.hours.parse().unwrap_or_default());
+    Ok((wishes, Wishes::effective(&wishes.to_string(), &newsletter.hours)))
+}
+
+/// The hours in words, and what they come to.
+pub(super) fn say_hours(hours: &Hours, forecast: Option<&Forecast>, newsletter: &Newsletter) -> anyhow::Result<()> {
+    let Some(forecast) = forecast else { return Ok(()) };
+    for words in hours.words() {
+        print::line(&format!("  {words}"))?;
+    }
+    print::line(&format!("  {} readers: {}", forecast.readers, forecast.sentence(&newsletter.zone)))
 }
 
 async fn next_slot(

@@ -4,16 +4,16 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::manage::newsletter_of;
+use super::manage::{newsletter_of, say_hours, wished};
 use super::{Global, SendArgs, TestArgs, known, watch};
 use crate::cli::{issue_file, print};
 use crate::schedule::{wall, zone};
-use crate::store::delivery::freeze;
 use crate::store::newsletter::Newsletter;
 use crate::values::address::Address;
 use crate::values::clock::Millis;
 use crate::verbs::app::App;
 use crate::verbs::editing;
+use crate::verbs::hours::{self, Begin};
 use crate::verbs::newsletters;
 use crate::verbs::problem::Problem;
 use crate::verbs::publish::{self, Published};
@@ -55,18 +55,26 @@ pub(super) async fn send(global: &Global, app: &App, args: SendArgs) -> anyhow::
         publish::checked(app, args.id).await?;
     }
     let mut tx = app.store.read().await?;
-    let readers = freeze::mailable(&mut tx, newsletter.id).await?;
+    let (wishes, hours) = wished(&args.hours, &issue, &newsletter)?;
+    let hold = args.hold.unwrap_or(i64::try_from(app.config.hold_seconds)? * Millis::SECOND);
+    let begin = Begin { wall: None, passed_before: tx.now, start: tx.now.plus(hold) };
+    let (readers, forecast) = hours::outlook(&mut tx, &newsletter, &hours, begin).await?;
     tx.commit().await?;
     let sentence = format!("Send \"{}\" to {readers} readers of {} now.", issue.subject, newsletter.name);
+    if !global.json {
+        say_hours(&hours, forecast.as_ref(), &newsletter)?;
+    }
     if args.dry_run {
         return told(
             global,
-            &json!({ "id": issue.id, "audience": readers, "dry_run": true }),
+            &json!({ "id": issue.id, "audience": readers, "dry_run": true, "forecast": forecast }),
             &format!("Would be done: {sentence}"),
         );
     }
     print::confirm(&sentence, args.yes)?;
-    let hold = args.hold.unwrap_or(i64::try_from(app.config.hold_seconds)? * Millis::SECOND);
+    if issue.state.is_editable() {
+        hours::set(app, args.id, wishes).await?;
+    }
     let published = publish::send(app, args.id, hold).await?;
     say(global, &issue.subject, &newsletter, published, &args)?;
     if args.wait {

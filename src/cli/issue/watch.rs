@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{DeliveriesArgs, Global, StatusArgs, known};
 use crate::audience::export;
 use crate::cli::{exit, print};
+use crate::schedule::wall;
 use crate::store::delivery::DeliveryRow;
 use crate::store::issue::IssueState;
 use crate::values::clock::Millis;
@@ -52,6 +53,10 @@ fn described(subject: &str, progress: &Progress) -> Vec<String> {
         ("in doubt", counts.in_doubt),
     ] {
         lines.push(format!("  {what:<10}{count:>9}"));
+    }
+    if let Some(next) = progress.waiting_next {
+        let when = wall::say(next, &jiff::tz::TimeZone::UTC);
+        lines.push(format!("  {} wait for their hour; the next at {when}", progress.waiting));
     }
     lines.extend(progress.relay_paused_reason.as_ref().map(|why| format!("  the relay takes no mail now: {why}")));
     lines

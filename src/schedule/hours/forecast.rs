@@ -27,6 +27,35 @@ pub struct Forecast {
     pub bars: Vec<(Millis, i64)>,
 }
 
+impl Forecast {
+    /// "first Wed 25 Nov 20:00 UTC (Auckland), last Thu 26 Nov 20:00 UTC (Pago Pago); 312 whose hour has passed get it
+    /// at once". `house` is the newsletter's zone.
+    #[must_use]
+    pub fn sentence(&self, house: &str) -> String {
+        let (Some(first), Some(last)) = (&self.first, &self.last) else {
+            return "nobody: everybody's hour has passed".into();
+        };
+        let say = |(at, zone): &(Millis, String)| {
+            let zone = if zone.is_empty() { house } else { zone };
+            let city = zone.rsplit('/').next().unwrap_or(zone).replace('_', " ");
+            format!("{} UTC ({city})", at.timestamp().strftime("%a %-d %b %H:%M"))
+        };
+        let span = if first.0.since(last.0).abs() < Millis::MINUTE {
+            format!("all {}", say(first))
+        } else {
+            format!("first {}, last {}", say(first), say(last))
+        };
+        let passed =
+            [(self.at_once, "get it at once", "gets it at once"), (self.skipped, "get nothing", "gets nothing")]
+                .into_iter()
+                .filter(|(many, ..)| *many > 0)
+                .map(|(many, all, one)| {
+                    format!("; {many} whose hour has passed {}", if many == 1 { one } else { all })
+                });
+        span + &passed.collect::<String>()
+    }
+}
+
 /// Counts a plan with `(zone, readers)`. Zones that the plan does not name go by its empty one.
 #[must_use]
 pub fn forecast(plan: &Plan, readers: &[(String, i64)]) -> Forecast {
@@ -37,7 +66,8 @@ pub fn forecast(plan: &Plan, readers: &[(String, i64)]) -> Forecast {
     let spans = || groups.iter().filter_map(|(zone, _)| Some((zone.span()?, zone.zone.clone())));
     let first = spans().map(|((first, _), zone)| (first, zone)).min_by_key(|(at, _)| *at);
     let last = spans().map(|((_, last), zone)| (last, zone)).max_by_key(|(at, _)| *at);
-    let sum = |wanted: &dyn Fn(&ZonePlan) -> bool| groups.iter().filter(|(zone, _)| wanted(zone)).map(|(_, many)| many).sum();
+    let sum =
+        |wanted: &dyn Fn(&ZonePlan) -> bool| groups.iter().filter(|(zone, _)| wanted(zone)).map(|(_, many)| many).sum();
     let bar_ms = first.as_ref().zip(last.as_ref()).map_or(Millis::HOUR, |((first, _), (last, _))| width(*first, *last));
     Forecast {
         readers: groups.iter().map(|(_, many)| many).sum(),

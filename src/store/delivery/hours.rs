@@ -59,8 +59,7 @@ pub async fn freeze_planned(
 ) -> Result<i64, sqlx::Error> {
     let (now, table) = (tx.now.0, table(plan, zones));
     let text = spelling(tx, FREEZE_PLANNED);
-    let readers =
-        execute!(tx, text, issue, newsletter, start.0, now, table, plan.spread_ms, plan::salt(issue.0))?;
+    let readers = execute!(tx, text, issue, newsletter, start.0, now, table, plan.spread_ms, plan::salt(issue.0))?;
     Ok(i64::try_from(readers).unwrap_or(i64::MAX))
 }
 

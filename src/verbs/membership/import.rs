@@ -14,8 +14,8 @@ use crate::store::subscriber::NewSubscriber;
 use crate::store::subscription::Consent;
 use crate::store::{Tx, event, subscriber, subscription, suppression};
 use crate::values::address::Address;
-use crate::values::zone;
 use crate::values::ids::{AccountId, NewsletterId, SubscriberId};
+use crate::values::zone;
 use crate::verbs::app::App;
 
 /// Lines of one transaction: a commit costs little then, and a stop loses little.

@@ -10,6 +10,7 @@ use crate::store::{event, subscriber, subscription};
 use crate::values::clock::Millis;
 use crate::values::ids::SubscriberId;
 use crate::values::token::{BadToken, Purpose};
+use crate::values::zone::{self, UnknownZone};
 use crate::verbs::app::App;
 
 /// Longest pause, in months. Whoever wants to be away for longer wants to leave.
@@ -73,6 +74,58 @@ pub async fn set_name(app: &App, token: &str, name: &str) -> anyhow::Result<Resu
     let seat = look_up(&mut tx, payload).await?;
     tx.commit().await?;
     Ok(Ok(seat))
+}
+
+/// Writes the zone a reader lives in; empty is none. The inner error is a zone that there is not.
+///
+/// # Errors
+/// When the database cannot be written. A token that is none of ours is `Ok(Err(BadToken))`.
+pub async fn set_zone(
+    app: &App,
+    token: &str,
+    zone: &str,
+) -> anyhow::Result<Result<(Seat, Option<UnknownZone>), BadToken>> {
+    let payload = match open(app, Purpose::Reader, token) {
+        Ok(payload) => payload,
+        Err(bad) => return Ok(Err(bad)),
+    };
+    let mut tx = app.store.write().await?;
+    let unknown = match written(zone) {
+        Ok(zone) => {
+            if subscriber::set_zone(&mut tx, SubscriberId(payload[1]), &zone).await? {
+                let seat = look_up(&mut tx, payload).await?;
+                event::insert(&mut tx, "subscriber.zone", about(&seat), &json!({"by": "reader", "zone": zone})).await?;
+            }
+            None
+        }
+        Err(unknown) => Some(unknown),
+    };
+    let seat = look_up(&mut tx, payload).await?;
+    tx.commit().await?;
+    Ok(Ok((seat, unknown)))
+}
+
+/// Writes the zone of a person, who told an editor; empty is none. Gives it as it is kept.
+///
+/// # Errors
+/// [`UnknownZone`], or when the database cannot be written.
+pub async fn set_zone_by_editor(app: &App, person: SubscriberId, zone: &str) -> anyhow::Result<String> {
+    let zone = written(zone)?;
+    let mut tx = app.store.write().await?;
+    if subscriber::set_zone(&mut tx, person, &zone).await? {
+        let about = event::About { subscriber: Some(person), ..event::About::default() };
+        event::insert(&mut tx, "subscriber.zone", about, &json!({"by": "editor", "zone": zone})).await?;
+    }
+    tx.commit().await?;
+    Ok(zone)
+}
+
+/// As the database of zones writes it; nothing stays nothing.
+fn written(zone: &str) -> Result<String, UnknownZone> {
+    if zone.trim().is_empty() {
+        return Ok(String::new());
+    }
+    zone::find(zone).map(|known| zone::name_of(&known).to_owned())
 }
 
 #[cfg(test)]
