@@ -154,7 +154,9 @@ impl Worker {
     /// Nothing was sent and nothing counts: pending again, and the next claim finds out why.
     async fn untried(&self, key: Key, said: Said) {
         let (now, to) = (self.app.clock.now(), DeliveryState::Pending);
-        self.writer.settle(key, End { to, next_at: now, tried: false, said, reason: None, hard: false, note: Note::default() }).await;
+        self.writer
+            .settle(key, End { to, next_at: now, tried: false, said, reason: None, hard: false, note: Note::default() })
+            .await;
     }
 
     async fn cannot_be_made(&self, job: &Job, why: &str) {
