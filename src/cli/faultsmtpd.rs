@@ -25,6 +25,9 @@ pub struct FaultArgs {
     /// File for the truth: one line of JSON for every message taken, on the disk before the 250
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
+    /// Folder for the messages that were taken, each named by its SHA-256
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
     /// Do not offer PIPELINING
     #[arg(long)]
     no_pipelining: bool,
@@ -61,11 +64,15 @@ pub async fn run(global: &Global, args: FaultArgs) -> anyhow::Result<()> {
         Some(path) => Some(Truth::open(path).with_context(|| format!("{} cannot be written", path.display()))?),
         None => None,
     };
+    if let Some(folder) = &args.keep {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    }
     let options = Options {
         pipelining: !args.no_pipelining,
         chunking: args.chunking,
         auth: args.auth,
         truth,
+        keep: args.keep,
         clock: Clock::System,
     };
     let asked = start::signals()?;

@@ -11,6 +11,7 @@ mod wire;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub auth: bool,
     /// Nothing is written down without.
     pub truth: Option<Truth>,
+    /// Folder for the messages that were taken, each named by its SHA-256.
+    pub keep: Option<PathBuf>,
     pub clock: Clock,
 }
 

@@ -266,17 +266,31 @@ impl Session {
             return Ok(());
         }
         let after = self.house.rules().pass(Phase::DotAfterLog, &to).cloned();
-        if let Some(truth) = &self.house.options.truth {
-            let now = self.house.options.clock.now();
-            let accepted = Accepted::of(now.0, self.connection, from, to, &message);
-            if !truth.keep(accepted).await {
-                self.wire.say(b"451 4.3.0 The truth could not be written down\r\n");
-                return Ok(());
-            }
+        if !self.write_down(from, to, message).await {
+            self.wire.say(b"451 4.3.0 The truth could not be written down\r\n");
+            return Ok(());
         }
         self.house.taken.fetch_add(1, Ordering::SeqCst);
         self.act(after.as_ref(), TAKEN).await?;
         Ok(())
+    }
+
+    /// The message goes before its line, so that whoever reads the line finds it.
+    async fn write_down(&self, from: String, to: Vec<String>, message: Vec<u8>) -> bool {
+        let options = &self.house.options;
+        if options.truth.is_none() && options.keep.is_none() {
+            return true;
+        }
+        let accepted = Accepted::of(options.clock.now().0, self.connection, from, to, &message);
+        if let Some(folder) = &options.keep
+            && tokio::fs::write(folder.join(format!("{}.eml", accepted.sha256)), message).await.is_err()
+        {
+            return false;
+        }
+        match &options.truth {
+            Some(truth) => truth.keep(accepted).await,
+            None => true,
+        }
     }
 
     fn forget(&mut self) {

@@ -19,6 +19,8 @@ pub struct Accepted {
     pub to: Vec<String>,
     pub message_id: String,
     pub date: String,
+    /// As it stands in the message, perhaps encoded (RFC 2047).
+    pub subject: String,
     /// Of the message as it was sent, in hexadecimal.
     pub sha256: String,
     pub size: usize,
@@ -31,7 +33,8 @@ impl Accepted {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, message);
         let sha256 = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let (message_id, date) = (header(message, "message-id"), header(message, "date"));
-        Self { at, connection, from, to, message_id, date, sha256, size: message.len() }
+        let subject = header(message, "subject");
+        Self { at, connection, from, to, message_id, date, subject, sha256, size: message.len() }
     }
 }
 
