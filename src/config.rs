@@ -39,6 +39,9 @@ pub struct Config {
     /// Let anybody in without signing in: the demo only.
     #[serde(skip)]
     pub demo: bool,
+    /// Leave messages without a signature: benchmarks only, which measure what one costs.
+    #[serde(skip)]
+    pub unsigned: bool,
 }
 
 /// Undo is worth most in the first minute: that is when one sees the mistake.
@@ -63,6 +66,7 @@ impl Default for Config {
             roles: "web send schedule".into(),
             heartbeat_ms: HEARTBEAT_MS_DEFAULT,
             demo: false,
+            unsigned: false,
         }
     }
 }

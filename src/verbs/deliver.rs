@@ -1,12 +1,15 @@
 //! Delivery: from rows that are pending to rows that say how it ended.
 //!
-//! One *line* a relay claims what is due and feeds its *workers*, one connection each; all of them write through one
-//! *writer*. Nothing here decides what an answer means (`delivery::step` does) or who may be mailed (the claim and
+//! One *line* a relay claims what is due and has it made by *makers*, threads that splice and sign ahead; its
+//! *workers*, one connection each, take what is ready. All of them write through one *writer*, which commits marks
+//! while the envelopes are on their way. Nothing here decides what an answer means (`delivery::step` does) or who may be mailed (the claim and
 //! the mark do, from the rows). Deliberately absent: a transaction that waits for the network.
 
 pub(super) mod job;
 mod lane;
 mod line;
+mod maker;
+mod ready;
 pub(super) mod sheet;
 mod worker;
 mod writer;
@@ -14,10 +17,12 @@ mod writer;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use line::Line;
+use maker::Makers;
 use writer::Writer;
 
 pub use sheet::return_domain;
@@ -77,8 +82,9 @@ pub async fn drain(app: &App) -> anyhow::Result<()> {
 async fn run_until(app: App, stop: CancellationToken) -> anyhow::Result<()> {
     nodes::enter(&app).await?;
     let (writer, writing) = Writer::start(app.clone());
-    let mut engine =
-        Engine { app, writer, stop, lines: HashMap::new(), recovered_at: Millis(0), advanced_at: Millis(0) };
+    let makers = Makers::start().context("no thread can be had for signing; nothing was sent")?;
+    let (lines, never) = (HashMap::new(), Millis(0));
+    let mut engine = Engine { app, writer, makers, stop, lines, recovered_at: never, advanced_at: never };
     engine.watch().await;
     engine.end().await;
     writing.await?;
@@ -88,6 +94,7 @@ async fn run_until(app: App, stop: CancellationToken) -> anyhow::Result<()> {
 struct Engine {
     app: App,
     writer: Writer,
+    makers: Makers,
     stop: CancellationToken,
     lines: HashMap<Option<RelayId>, JoinHandle<()>>,
     recovered_at: Millis,
@@ -126,7 +133,13 @@ impl Engine {
         for relay in wanted {
             let running = self.lines.get(&relay).is_some_and(|line| !line.is_finished());
             if !running {
-                let line = Line::new(self.app.clone(), relay, self.writer.clone(), self.stop.clone());
+                let line = Line::new(
+                    self.app.clone(),
+                    relay,
+                    self.writer.clone(),
+                    self.makers.clone(),
+                    self.stop.clone(),
+                );
                 self.lines.insert(relay, tokio::spawn(line.run()));
             }
         }

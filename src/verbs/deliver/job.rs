@@ -30,6 +30,12 @@ pub(in crate::verbs) struct Outgoing {
     pub message: Vec<u8>,
 }
 
+/// A job whose message is made.
+pub(super) struct Made {
+    pub job: Job,
+    pub outgoing: Outgoing,
+}
+
 impl Job {
     pub(super) fn key(&self) -> Key {
         match self {
@@ -43,13 +49,13 @@ impl Job {
         }
     }
 
-    /// The message for the wire. Costs a signature: call it on a thread that may work.
+    /// The message for the wire, in `buffer`. Costs a signature: call it on a thread that may work.
     ///
     /// # Errors
     /// Why it cannot be made.
-    pub(super) fn outgoing(&self) -> anyhow::Result<Outgoing> {
+    pub(super) fn outgoing(&self, buffer: Vec<u8>) -> anyhow::Result<Outgoing> {
         match self {
-            Self::Copy { sheet, reader, .. } => sheet.outgoing(&reader.recipient),
+            Self::Copy { sheet, reader, .. } => sheet.outgoing(&reader.recipient, buffer),
             Self::Letter { letter, signer, .. } => {
                 let mut message = letter.message.clone();
                 signer.sign(&mut message, Millis(letter.created_at));

@@ -1,76 +1,171 @@
-//! A relay as its connections see it: where it is, and whether it rests.
+//! A relay as its connections see it: where it is, what is ready for it, and whether it rests.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::job::{Job, Key};
+use super::maker::Spare;
+use super::ready::Ready;
+use super::writer::Writer;
 use crate::delivery::outcome::Fault;
 use crate::delivery::reply::Answer;
 use crate::delivery::retry::relay_rest_ms;
-use crate::delivery::step::Said;
+use crate::delivery::state::DeliveryState;
+use crate::delivery::step::{End, Note, Said, Tried, step};
 use crate::smtp::client::Target;
 use crate::store::relay;
 use crate::values::clock::Millis;
 use crate::values::ids::RelayId;
 use crate::verbs::app::App;
 
-/// Where there is no row to write a rest on (the demo's catcher), a fault is waited out for this long.
+/// Where there is no row to write a rest on (the demo's catcher), and until a rest is written, a fault is waited out
+/// for this long.
 const REST_WITHOUT_ROW_MS: i64 = Millis::SECOND;
+/// A message that could not be made is tried so often; the cause may be a passing one (memory, a thread that died).
+const RENDER_TRIES: i64 = 3;
+/// Pause between these tries.
+const RENDER_PAUSE_MS: i64 = Millis::MINUTE;
 
 pub(super) struct Lane {
+    pub app: App,
     /// `None`: the catcher, which is no relay and has no row.
     pub relay: Option<RelayId>,
     pub target: Target,
-    /// Unix milliseconds; jobs that come before it are given back unsent.
+    pub writer: Writer,
+    pub ready: Ready,
+    pub spare: Spare,
+    /// From here on claims are given back and nothing new is sent.
+    over: CancellationToken,
+    /// Unix milliseconds; nothing is taken from the queue before.
     resting_until: AtomicI64,
+    /// A rest is being written down; connections that fail together make one fault.
+    telling: AtomicBool,
     /// Whether the row has faults that the next success takes away.
     faulty: AtomicBool,
-    /// Connections that fail together make one fault.
-    telling: tokio::sync::Mutex<()>,
+    /// What is being written about the relay.
+    notes: TaskTracker,
 }
 
 impl Lane {
-    pub(super) fn new(relay: Option<RelayId>, target: Target, faulty: bool) -> Self {
-        let (resting_until, faulty) = (AtomicI64::new(0), AtomicBool::new(faulty));
-        Self { relay, target, resting_until, faulty, telling: tokio::sync::Mutex::new(()) }
+    pub(super) fn new(
+        app: App,
+        relay: Option<RelayId>,
+        target: Target,
+        writer: Writer,
+        spare: Spare,
+        over: CancellationToken,
+    ) -> Self {
+        Self {
+            app,
+            relay,
+            target,
+            writer,
+            ready: Ready::default(),
+            spare,
+            over,
+            resting_until: AtomicI64::new(0),
+            telling: AtomicBool::new(false),
+            faulty: AtomicBool::new(false),
+            notes: TaskTracker::new(),
+        }
     }
 
-    pub(super) fn is_resting(&self, now: Millis) -> bool {
-        now.0 < self.resting_until.load(Ordering::SeqCst)
+    /// The row says that there were faults.
+    pub(super) fn with_faults(mut self, faulty: bool) -> Self {
+        self.faulty = AtomicBool::new(faulty);
+        self
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.is_cancelled()
+    }
+
+    pub(super) fn is_resting(&self) -> bool {
+        self.telling.load(Ordering::SeqCst) || self.app.clock.now().0 < self.resting_until.load(Ordering::SeqCst)
+    }
+
+    /// Nothing of these has left; others may claim them.
+    pub(super) fn give_back(&self, keys: impl IntoIterator<Item = Key>) {
+        for key in keys {
+            self.writer.release(key);
+        }
+    }
+
+    pub(super) fn cannot_be_made(&self, job: &Job, why: &str) {
+        let tried = job.tried(self.app.clock.now());
+        let last = tried.attempts + 1 >= RENDER_TRIES;
+        let end = End {
+            to: if last { DeliveryState::Failed } else { DeliveryState::Pending },
+            next_at: tried.now.plus(RENDER_PAUSE_MS),
+            tried: true,
+            said: Said { stage: None, code: None, text: Some(why.to_owned()) },
+            reason: Some("render".into()),
+            hard: false,
+            note: Note::default(),
+        };
+        self.writer.settle(job.key(), end);
     }
 
     /// A message was taken: whatever was wrong is over. Not while the relay rests: then the message had been begun
     /// before the fault and says nothing about it.
-    pub(super) async fn works(&self, app: &App) {
-        if !self.faulty.load(Ordering::SeqCst) {
+    pub(super) fn works(self: &Arc<Self>) {
+        if !self.faulty.load(Ordering::SeqCst) || self.is_resting() {
             return;
         }
-        let _one = self.telling.lock().await;
-        let Some(id) = self.relay.filter(|_| !self.is_resting(app.clock.now())) else { return };
-        match clear(app, id).await {
-            Ok(()) => self.faulty.store(false, Ordering::SeqCst),
-            Err(error) => tracing::warn!("that the relay works again could not be written down: {error:#}"),
-        }
+        let Some(id) = self.relay else { return };
+        self.faulty.store(false, Ordering::SeqCst);
+        let lane = Arc::clone(self);
+        self.notes.spawn(async move {
+            if let Err(error) = clear(&lane.app, id).await {
+                lane.faulty.store(true, Ordering::SeqCst);
+                tracing::warn!("that the relay works again could not be written down: {error:#}");
+            }
+        });
     }
 
     /// The row says that the relay does not rest, and the row is right: somebody said "try again now".
     pub(super) fn wake(&self) {
-        self.resting_until.store(0, Ordering::SeqCst);
+        if !self.telling.load(Ordering::SeqCst) {
+            self.resting_until.store(0, Ordering::SeqCst);
+            self.ready.go_on();
+        }
     }
 
-    /// A fault of ours: the relay rests, with the answer as the reason, and no reader is touched.
-    pub(super) async fn rest(&self, app: &App, fault: Fault, answer: &Answer) {
-        let _one = self.telling.lock().await;
-        if self.is_resting(app.clock.now()) {
+    /// There is no connection; always a fault of ours.
+    pub(super) fn unreachable(self: &Arc<Self>, answer: &Answer) {
+        let tried = Tried { attempts: 0, first_at: Millis(0), now: self.app.clock.now() };
+        let (_, fault) = step(tried, answer, super::chance());
+        self.rest(fault.unwrap_or(Fault::Connection), answer);
+    }
+
+    /// A fault of ours: the relay rests, with the answer as the reason, what waits goes back, and no reader is touched.
+    pub(super) fn rest(self: &Arc<Self>, fault: Fault, answer: &Answer) {
+        if self.is_resting() || self.telling.swap(true, Ordering::SeqCst) {
             return;
         }
         self.faulty.store(true, Ordering::SeqCst);
-        let until = match pause(app, self.relay, fault, answer).await {
-            Ok(until) => until,
-            Err(error) => {
-                tracing::warn!("the relay's rest could not be written down: {error:#}");
-                app.clock.now().plus(REST_WITHOUT_ROW_MS)
-            }
-        };
-        self.resting_until.store(until.0, Ordering::SeqCst);
+        self.give_back(self.ready.hold().iter().map(|made| made.job.key()));
+        let (lane, answer) = (Arc::clone(self), answer.clone());
+        self.notes.spawn(async move {
+            let until = match pause(&lane.app, lane.relay, fault, &answer).await {
+                Ok(until) => until,
+                Err(error) => {
+                    tracing::warn!("the relay's rest could not be written down: {error:#}");
+                    lane.app.clock.now().plus(REST_WITHOUT_ROW_MS)
+                }
+            };
+            lane.resting_until.store(until.0, Ordering::SeqCst);
+            lane.telling.store(false, Ordering::SeqCst);
+        });
+    }
+
+    /// Waits until everything about the relay is written.
+    pub(super) async fn written(&self) {
+        self.notes.close();
+        self.notes.wait().await;
     }
 }
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::json;
-use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
 use super::lane::Lane;
+use super::maker::Makers;
 use super::sheet::Sheet;
 use super::worker::Worker;
 use super::writer::Writer;
@@ -30,13 +30,15 @@ use crate::verbs::{nodes, outlet, signing};
 /// A claim's lease. What is claimed waits for a connection; if they are so slow that the lease runs out, the mark
 /// fails and the row is claimed anew.
 const CLAIM_LEASE_MS: i64 = 10 * Millis::MINUTE;
-/// Claimed for each connection at once: enough that none waits for a claim, few enough that little waits in memory
-/// when an issue is paused.
-const CLAIMED_PER_CONNECTION: usize = 4;
 /// A claim of fewer rows costs as much as one of so many.
 const CLAIM_MIN: usize = 16;
 /// And one of more holds the writer too long.
 const CLAIM_MAX: usize = 512;
+/// Claims grow until one lasts about this long: little waits in memory when the relay is slow or the issue is paused,
+/// and claims cost little when it is fast.
+const CLAIM_LASTS_MS: i64 = 200;
+/// Messages that may be marked and unanswered at one relay: what is in doubt if this machine dies now.
+pub(super) const IN_DOUBT_MAX: usize = 64;
 /// Letters claimed at once; they go before any issue.
 const LETTERS_MAX: i64 = 32;
 /// With nothing due and nobody ringing, the rows are asked again after this long (other nodes, retries, holds).
@@ -51,21 +53,32 @@ pub(super) struct Line {
     /// `None`: the demo's catcher, which takes the mail of all newsletters.
     pub relay: Option<RelayId>,
     pub writer: Writer,
+    pub makers: Makers,
     pub stop: CancellationToken,
     sheets: HashMap<(IssueId, i64), Arc<Sheet>>,
     signers: HashMap<NewsletterId, Arc<Signer>>,
+    /// How many a claim takes, and when the last one was.
+    share: usize,
+    claimed_at: Millis,
 }
 
 impl Line {
-    pub(super) fn new(app: App, relay: Option<RelayId>, writer: Writer, stop: CancellationToken) -> Self {
-        Self { app, relay, writer, stop, sheets: HashMap::new(), signers: HashMap::new() }
+    pub(super) fn new(
+        app: App,
+        relay: Option<RelayId>,
+        writer: Writer,
+        makers: Makers,
+        stop: CancellationToken,
+    ) -> Self {
+        let (sheets, signers) = (HashMap::new(), HashMap::new());
+        Self { app, relay, writer, makers, stop, sheets, signers, share: CLAIM_MIN, claimed_at: Millis(0) }
     }
 
     /// Works until told to stop. When the relay's settings change, its connections are made anew.
     pub(super) async fn run(mut self) {
         while !self.stop.is_cancelled() {
             match self.open().await {
-                Ok(Some((lane, connections))) => self.feed(Arc::new(lane), connections).await,
+                Ok(Some((lane, connections))) => self.feed(&Arc::new(lane), connections).await,
                 Ok(None) => self.wait().await,
                 Err(error) => {
                     tracing::error!("a relay's settings cannot be read, sending waits: {error:#}");
@@ -76,51 +89,51 @@ impl Line {
     }
 
     async fn open(&self) -> anyhow::Result<Option<(Lane, usize)>> {
+        let lane = |target| {
+            let (app, writer) = (self.app.clone(), self.writer.clone());
+            Lane::new(app, self.relay, target, writer, self.makers.spare(), self.stop.clone())
+        };
         let Some(id) = self.relay else {
             let target = outlet::target(&self.app, None);
-            return Ok(target.map(|target| (Lane::new(None, target, false), self.app.config.connections_max)));
+            return Ok(target.map(|target| (lane(target), self.app.config.connections_max)));
         };
         let mut tx = self.app.store.read().await?;
         let Some(row) = relay::by_id(&mut tx, id).await? else { return Ok(None) };
-        let connections = usize::try_from(row.connections_max).unwrap_or(1).max(1);
+        let connections = usize::try_from(row.connections_max).unwrap_or(1).clamp(1, IN_DOUBT_MAX);
         let target = outlet::target(&self.app, Some(&row));
-        Ok(target.map(|target| (Lane::new(Some(id), target, row.faults > 0), connections)))
+        Ok(target.map(|target| (lane(target).with_faults(row.faults > 0), connections)))
     }
 
-    async fn feed(&mut self, lane: Arc<Lane>, connections: usize) {
-        let (jobs, queue) = mpsc::channel(connections * 2);
-        let queue = Arc::new(Mutex::new(queue));
+    async fn feed(&mut self, lane: &Arc<Lane>, connections: usize) {
         let mut workers = JoinSet::new();
         for _ in 0..connections {
-            let (app, writer, stop) = (self.app.clone(), self.writer.clone(), self.stop.clone());
-            let (lane, jobs) = (Arc::clone(&lane), Arc::clone(&queue));
-            workers.spawn(Worker { app, lane, jobs, writer, stop, connection: None }.run());
+            workers.spawn(Worker::new(Arc::clone(lane), IN_DOUBT_MAX / connections).run());
         }
         let settings = self.settings().await;
         // A sender's domain may have changed with the settings; its key is looked up again.
         self.signers.clear();
         while !self.stop.is_cancelled() {
-            match self.round(&lane, &jobs, connections).await {
+            match self.round(lane, connections).await {
                 Ok(0) => {
                     self.wait().await;
                     if self.settings().await != settings {
                         break;
                     }
                 }
-                Ok(_) => {}
+                Ok(_) => self.room(lane, connections).await,
                 Err(error) => {
                     tracing::error!("nothing can be claimed, sending waits: {error:#}");
                     self.wait().await;
                 }
             }
         }
-        drop(jobs);
-        drop(queue);
+        lane.give_back(lane.ready.close().iter().map(|made| made.job.key()));
         let ending = async { while workers.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_GRACE, ending).await.is_err() {
             tracing::warn!("some messages did not end in time; the ledger holds them as in doubt");
             workers.shutdown().await;
         }
+        lane.written().await;
     }
 
     /// What, when it changes, makes the connections obsolete.
@@ -128,6 +141,14 @@ impl Line {
         let mut tx = self.app.store.read().await.ok()?;
         let row = relay::by_id(&mut tx, self.relay?).await.ok()??;
         Some((format!("{:?} {:?} {:?}", row.url(), row.username, row.password), row.connections_max))
+    }
+
+    /// Waits until there is room for another claim.
+    async fn room(&self, lane: &Lane, connections: usize) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = lane.ready.fewer_than(self.share / 2 + connections) => {}
+        }
     }
 
     async fn wait(&self) {
@@ -139,31 +160,37 @@ impl Line {
     }
 
     /// One turn: letters, then a claim for each issue. Gives how many jobs it handed out.
-    async fn round(&mut self, lane: &Lane, jobs: &mpsc::Sender<Job>, connections: usize) -> anyhow::Result<usize> {
+    async fn round(&mut self, lane: &Arc<Lane>, connections: usize) -> anyhow::Result<usize> {
         if self.rests(lane).await? {
             return Ok(0);
         }
-        let mut handed = self.letters(jobs).await?;
+        let mut handed = self.letters(lane).await?;
         let mut tx = self.app.store.read().await?;
         let leaving = issue::leaving(&mut tx, self.relay).await?;
         drop(tx);
+        self.fit_share(connections);
         for issue in leaving {
-            handed += self.copies(jobs, &issue, connections).await?;
+            handed += self.copies(lane, &issue).await?;
         }
         Ok(handed)
     }
 
     async fn rests(&self, lane: &Lane) -> anyhow::Result<bool> {
-        let Some(id) = self.relay else { return Ok(lane.is_resting(self.app.clock.now())) };
+        let Some(id) = self.relay else {
+            if !lane.is_resting() {
+                lane.wake();
+            }
+            return Ok(lane.is_resting());
+        };
         let mut tx = self.app.store.read().await?;
         let rests = relay::by_id(&mut tx, id).await?.is_none_or(|row| row.is_paused(tx.now));
         if !rests {
             lane.wake();
         }
-        Ok(rests)
+        Ok(rests || lane.is_resting())
     }
 
-    async fn letters(&mut self, jobs: &mpsc::Sender<Job>) -> anyhow::Result<usize> {
+    async fn letters(&mut self, lane: &Arc<Lane>) -> anyhow::Result<usize> {
         let mut tx = self.app.store.read().await?;
         if !letter::any_due(&mut tx, self.relay).await? {
             return Ok(0);
@@ -174,12 +201,12 @@ impl Line {
         let lease = tx.now.plus(CLAIM_LEASE_MS);
         let claimed = letter::claim(&mut tx, self.relay, epoch, lease, LETTERS_MAX).await?;
         tx.commit().await?;
-        let many = claimed.len();
+        let mut jobs = Vec::with_capacity(claimed.len());
         for letter in claimed {
             let signer = self.signer(letter.newsletter_id).await?;
-            self.hand_out(jobs, Job::Letter { letter: Box::new(letter), signer, epoch }).await;
+            jobs.push(Job::Letter { letter: Box::new(letter), signer, epoch });
         }
-        Ok(many)
+        Ok(self.hand_out(lane, jobs))
     }
 
     async fn signer(&mut self, id: NewsletterId) -> anyhow::Result<Arc<Signer>> {
@@ -194,7 +221,7 @@ impl Line {
         Ok(signer)
     }
 
-    async fn copies(&mut self, jobs: &mpsc::Sender<Job>, issue: &Leaving, connections: usize) -> anyhow::Result<usize> {
+    async fn copies(&mut self, lane: &Arc<Lane>, issue: &Leaving) -> anyhow::Result<usize> {
         let mut tx = self.app.store.read().await?;
         if !delivery::claim::any_due(&mut tx, issue.id).await? {
             let unfinished = issue::is_unfinished(&mut tx, issue.id).await?;
@@ -206,26 +233,32 @@ impl Line {
         }
         drop(tx);
         let sheet = self.sheet(issue).await?;
-        let limit = (connections * CLAIMED_PER_CONNECTION).clamp(CLAIM_MIN, CLAIM_MAX);
         let mut tx = self.app.store.write().await?;
         let Some(epoch) = nodes::claiming(&self.app, &mut tx).await? else { return Ok(0) };
         let lease_until = tx.now.plus(CLAIM_LEASE_MS);
         let (id, newsletter) = (issue.id, issue.newsletter_id);
-        let wanted = Claim { issue: id, newsletter, epoch, lease_until, limit: i64::try_from(limit).unwrap_or(1) };
+        let wanted = Claim { issue: id, newsletter, epoch, lease_until, limit: i64::try_from(self.share).unwrap_or(1) };
         let (claimed, skipped) = claim(&mut tx, wanted).await?;
         tx.commit().await?;
         failpoint::pass("claimed");
-        let handed = claimed.len() + skipped;
-        for reader in claimed {
-            self.hand_out(jobs, Job::Copy { sheet: Arc::clone(&sheet), reader, epoch }).await;
-        }
-        Ok(handed)
+        let copy = |reader| Job::Copy { sheet: Arc::clone(&sheet), reader, epoch };
+        Ok(self.hand_out(lane, claimed.into_iter().map(copy).collect()) + skipped)
     }
 
-    async fn hand_out(&self, jobs: &mpsc::Sender<Job>, job: Job) {
-        if let Err(lost) = jobs.send(job).await {
-            self.writer.release(lost.0.key()).await;
-        }
+    /// A claim that was used up quickly is followed by a bigger one, and the other way round.
+    fn fit_share(&mut self, connections: usize) {
+        let now = self.app.clock.now();
+        let lasted = now.since(self.claimed_at);
+        self.claimed_at = now;
+        let share = if lasted < CLAIM_LASTS_MS { self.share * 2 } else { self.share / 2 };
+        self.share = share.clamp(CLAIM_MIN.max(connections * 2), CLAIM_MAX);
+    }
+
+    fn hand_out(&self, lane: &Arc<Lane>, jobs: Vec<Job>) -> usize {
+        let many = jobs.len();
+        lane.ready.expect(many);
+        self.makers.make(lane, jobs);
+        many
     }
 
     async fn sheet(&mut self, issue: &Leaving) -> anyhow::Result<Arc<Sheet>> {

@@ -1,176 +1,223 @@
-//! One connection to one relay: takes a job, makes the message, marks it, sends it, says how it ended.
+//! One connection to one relay: takes what is made, has it marked, sends it, says how it ended.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, mpsc};
-use tokio_util::sync::CancellationToken;
-
-use super::job::{Job, Key, Outgoing};
+use super::job::{Key, Made};
 use super::lane::Lane;
-use super::writer::Writer;
+use super::writer::Mark;
 use crate::delivery::reply::Answer;
 use crate::delivery::state::DeliveryState;
 use crate::delivery::step::{End, Note, Said, step};
-use crate::smtp::client::{Connection, Handover, connect};
-use crate::values::clock::Millis;
-use crate::verbs::app::App;
+use crate::smtp::client::{Cargo, Carried, Connection, Handover, connect};
 use crate::verbs::failpoint;
 
 /// A connection with nothing to carry is closed after this long: shorter than any relay's own patience.
 const IDLE: Duration = Duration::from_secs(10);
-/// A message that could not be made is tried so often; the cause may be a passing one (memory, a thread that died).
-const RENDER_TRIES: i64 = 3;
-/// Pause between these tries.
-const RENDER_PAUSE_MS: i64 = Millis::MINUTE;
-
-/// The queue that all connections of a relay take from.
-pub(super) type Jobs = Arc<Mutex<mpsc::Receiver<Job>>>;
 
 pub(super) struct Worker {
-    pub app: App,
-    pub lane: Arc<Lane>,
-    pub jobs: Jobs,
-    pub writer: Writer,
-    /// From here on claims are given back and nothing new is sent.
-    pub stop: CancellationToken,
-    pub connection: Option<Connection>,
+    lane: Arc<Lane>,
+    /// Messages that may be marked and unanswered at once.
+    window: usize,
+    unanswered: usize,
+    /// Marked, and spoiled by the end of a kept connection before anything of them was taken: they go first.
+    again: VecDeque<Laden>,
+}
+
+/// A message on its way, and how its mark stands.
+pub(super) struct Laden {
+    made: Made,
+    mark: Mark,
+    /// It had its second connection already.
+    again: bool,
+    passed: AtomicBool,
+}
+
+impl Carried for Laden {
+    fn mail_from(&self) -> &str {
+        &self.made.outgoing.mail_from
+    }
+
+    fn rcpt_to(&self) -> &str {
+        &self.made.outgoing.rcpt_to
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.made.outgoing.message
+    }
 }
 
 impl Worker {
+    pub(super) fn new(lane: Arc<Lane>, window: usize) -> Self {
+        Self { lane, window, unanswered: 0, again: VecDeque::new() }
+    }
+
     /// Works until the queue is closed and empty.
     pub(super) async fn run(mut self) {
+        let mut kept = None;
         loop {
-            let next = tokio::time::timeout(IDLE, async { self.jobs.lock().await.recv().await }).await;
-            match next {
-                Ok(Some(job)) => self.carry(job).await,
-                Ok(None) => break,
-                Err(_) => self.hang_up().await,
+            if self.again.is_empty() {
+                let there = tokio::time::timeout(IDLE, self.lane.ready.there()).await;
+                match there {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(_) => {
+                        hang_up(kept.take()).await;
+                        if !self.lane.ready.there().await {
+                            break;
+                        }
+                    }
+                }
             }
+            if self.lane.is_over() {
+                break;
+            }
+            let connection = match kept.take() {
+                Some(connection) => connection,
+                None => match connect(&self.lane.target).await {
+                    Ok(connection) => connection,
+                    Err(answer) => {
+                        self.lane.unreachable(&answer);
+                        self.put_back();
+                        continue;
+                    }
+                },
+            };
+            kept = connection.carry(&mut self).await;
         }
-        self.hang_up().await;
+        self.put_back();
+        hang_up(kept).await;
     }
 
-    async fn hang_up(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            connection.quit().await;
+    /// What was marked and cannot go now: nothing was sent and nothing counts.
+    fn put_back(&mut self) {
+        while let Some(laden) = self.again.pop_front() {
+            self.done();
+            self.untried(laden.made.job.key(), Said::default());
         }
     }
 
-    async fn carry(&mut self, job: Job) {
-        let key = job.key();
-        if self.stop.is_cancelled() || self.lane.is_resting(self.app.clock.now()) {
-            return self.writer.release(key).await;
-        }
-        let job = Arc::new(job);
-        let making = Arc::clone(&job);
-        let made = tokio::task::spawn_blocking(move || making.outgoing()).await;
-        let outgoing = match made {
-            Ok(Ok(outgoing)) => outgoing,
-            Ok(Err(error)) => return self.cannot_be_made(&job, &format!("{error:#}")).await,
-            Err(_) => return self.cannot_be_made(&job, "making the message failed unexpectedly").await,
-        };
-        if let Err(answer) = self.connected().await {
-            return self.fault_before(key, &answer).await;
-        }
+    fn may_begin(&self) -> bool {
+        self.unanswered < self.window && !self.lane.is_over() && !self.lane.is_resting()
+    }
+
+    /// Takes a message and orders its mark: it is committed while the envelope is on its way.
+    fn begin(&mut self, made: Made) -> Laden {
         failpoint::pass("before-mark");
-        if !self.writer.mark(key).await {
-            return self.writer.release(key).await;
+        if self.unanswered == 0 {
+            self.lane.writer.connection_busy();
         }
-        failpoint::pass("marked");
-        self.hand_over(&job, key, &outgoing).await;
+        self.unanswered += 1;
+        let mark = self.lane.writer.mark(made.job.key());
+        Laden { made, mark, again: false, passed: AtomicBool::new(false) }
     }
 
-    /// Sends a marked message, at most twice: a kept connection that the relay had closed meanwhile is replaced.
-    async fn hand_over(&mut self, job: &Job, key: Key, outgoing: &Outgoing) {
-        let mut handover = self.try_once(key, outgoing).await;
-        if matches!(handover, Handover::Stale { .. }) {
-            handover = match self.connected().await {
-                Ok(()) => self.try_once(key, outgoing).await,
-                Err(answer) => Handover::Answered(answer),
-            };
-        }
-        failpoint::pass("answered");
-        match handover {
-            Handover::Answered(answer) => self.conclude(job, key, &answer).await,
-            Handover::Withdrawn => self.untried(key, Said::default()).await,
-            Handover::Stale { why } => self.untried(key, Said { text: Some(why), ..Said::default() }).await,
+    fn done(&mut self) {
+        self.unanswered -= 1;
+        if self.unanswered == 0 {
+            self.lane.writer.connection_idle();
         }
     }
 
-    async fn try_once(&mut self, key: Key, outgoing: &Outgoing) -> Handover {
-        let Some(connection) = self.connection.take() else {
-            return Handover::Stale { why: "there was no connection".into() };
-        };
-        let app = self.app.clone();
-        let asked = std::sync::atomic::AtomicBool::new(false);
-        let may_go = move || {
-            if asked.swap(true, std::sync::atomic::Ordering::Relaxed) {
-                failpoint::pass("before-text");
-            }
-            let has_left = match key {
-                Key::Copy { newsletter, subscriber, .. } => app.departed.contains(newsletter, subscriber),
-                Key::Letter { .. } => false,
-            };
-            !has_left && app.node.may_send(app.clock.now())
-        };
-        let sending = connection.send(&outgoing.mail_from, &outgoing.rcpt_to, &outgoing.message, may_go);
-        let (handover, kept) = sending.await;
-        self.connection = kept;
-        handover
-    }
-
-    async fn connected(&mut self) -> Result<(), Answer> {
-        if self.connection.is_none() {
-            self.connection = Some(connect(&self.lane.target).await?);
-        }
-        Ok(())
-    }
-
-    async fn conclude(&self, job: &Job, key: Key, answer: &Answer) {
-        let now = self.app.clock.now();
-        let (end, fault) = step(job.tried(now), answer, super::chance());
+    fn conclude(&self, laden: &Laden, answer: &Answer) {
+        let now = self.lane.app.clock.now();
+        let (end, fault) = step(laden.made.job.tried(now), answer, super::chance());
         if end.to == DeliveryState::Sent {
-            self.lane.works(&self.app).await;
+            self.lane.works();
         }
         if let Some(fault) = fault {
-            self.lane.rest(&self.app, fault, answer).await;
+            self.lane.rest(fault, answer);
         }
         if end.to == DeliveryState::Pending {
             failpoint::pass("before-retry");
         }
-        self.writer.settle(key, end).await;
-    }
-
-    /// No connection: the claim is given back, and the relay rests.
-    async fn fault_before(&self, key: Key, answer: &Answer) {
-        let tried = crate::delivery::step::Tried { attempts: 0, first_at: Millis(0), now: self.app.clock.now() };
-        if let (_, Some(fault)) = step(tried, answer, super::chance()) {
-            self.lane.rest(&self.app, fault, answer).await;
-        }
-        self.writer.release(key).await;
+        self.lane.writer.settle(laden.made.job.key(), end);
     }
 
     /// Nothing was sent and nothing counts: pending again, and the next claim finds out why.
-    async fn untried(&self, key: Key, said: Said) {
-        let (now, to) = (self.app.clock.now(), DeliveryState::Pending);
-        self.writer
-            .settle(key, End { to, next_at: now, tried: false, said, reason: None, hard: false, note: Note::default() })
-            .await;
+    fn untried(&self, key: Key, said: Said) {
+        let (next_at, to) = (self.lane.app.clock.now(), DeliveryState::Pending);
+        let note = Note::default();
+        self.lane.writer.settle(key, End { to, next_at, tried: false, said, reason: None, hard: false, note });
+    }
+}
+
+impl Cargo for Worker {
+    type Message = Laden;
+
+    /// Ends when nothing came for a while, and when the relay rests or the line ends.
+    async fn next(&mut self) -> Option<Laden> {
+        if let Some(laden) = self.again.pop_front() {
+            return Some(laden);
+        }
+        loop {
+            if self.lane.is_over() || self.lane.is_resting() {
+                return None;
+            }
+            if self.unanswered >= self.window {
+                // Dropped by the next answer, which makes room.
+                std::future::pending::<()>().await;
+            }
+            if let Some(laden) = self.ready() {
+                return Some(laden);
+            }
+            let there = tokio::time::timeout(IDLE, self.lane.ready.there()).await;
+            if !matches!(there, Ok(true)) {
+                return None;
+            }
+        }
     }
 
-    async fn cannot_be_made(&self, job: &Job, why: &str) {
-        let tried = job.tried(self.app.clock.now());
-        let last = tried.attempts + 1 >= RENDER_TRIES;
-        let end = End {
-            to: if last { DeliveryState::Failed } else { DeliveryState::Pending },
-            next_at: tried.now.plus(RENDER_PAUSE_MS),
-            tried: true,
-            said: Said { stage: None, code: None, text: Some(why.to_owned()) },
-            reason: Some("render".into()),
-            hard: false,
-            note: Note::default(),
+    fn ready(&mut self) -> Option<Laden> {
+        if !self.may_begin() {
+            return None;
+        }
+        let made = self.lane.ready.take()?;
+        Some(self.begin(made))
+    }
+
+    async fn cleared(&mut self, laden: &mut Laden) -> bool {
+        let marked = laden.mark.made().await;
+        if marked {
+            failpoint::pass("marked");
+        }
+        marked
+    }
+
+    fn may_go(&self, laden: &Laden) -> bool {
+        if !laden.passed.swap(true, Ordering::Relaxed) {
+            failpoint::pass("before-text");
+        }
+        let app = &self.lane.app;
+        let has_left = match laden.made.job.key() {
+            Key::Copy { newsletter, subscriber, .. } => app.departed.contains(newsletter, subscriber),
+            Key::Letter { .. } => false,
         };
-        self.writer.settle(job.key(), end).await;
+        !has_left && app.node.may_send(app.clock.now())
+    }
+
+    fn answered(&mut self, mut laden: Laden, handover: Handover) {
+        failpoint::pass("answered");
+        let key = laden.made.job.key();
+        match handover {
+            Handover::Stale { .. } if !laden.again && !self.lane.is_over() => {
+                laden.again = true;
+                return self.again.push_back(laden);
+            }
+            Handover::Stale { why } => self.untried(key, Said { text: Some(why), ..Said::default() }),
+            Handover::Withdrawn if laden.mark.is_refused() => self.lane.writer.release(key),
+            Handover::Withdrawn => self.untried(key, Said::default()),
+            Handover::Answered(answer) => self.conclude(&laden, &answer),
+        }
+        self.done();
+        self.lane.spare.give_back(laden.made.outgoing.message);
+    }
+}
+
+async fn hang_up(connection: Option<Connection>) {
+    if let Some(connection) = connection {
+        connection.quit().await;
     }
 }

@@ -1,10 +1,12 @@
 //! The ledger's one writer: marks and outcomes of all connections, committed in groups.
 //!
 //! While one commit is on its way to the disk the next group gathers, so that groups grow with the load by
-//! themselves and nobody waits for a timer. Orders of one connection are kept in their order: its last outcome is
-//! committed with or before its next mark, so a kill leaves at most one row a connection in flight.
+//! themselves. Orders of one connection are kept in their order: its last outcome is committed with or before its
+//! next mark, so a kill leaves at most a window of rows a connection in flight.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -27,9 +29,10 @@ use crate::verbs::app::App;
 use crate::verbs::failpoint;
 
 /// Orders in one commit: beyond a few hundred a group costs no less a row (measured), and the marks in it wait.
-const GROUP_MAX: usize = 256;
-/// Orders waiting: more than any number of connections can have at once.
-const QUEUE_MAX: usize = 4_096;
+const GROUP_MAX: usize = 512;
+/// A group waits at most this long for more of the marks that busy connections are about to order: a commit costs the
+/// disk and the processor the same for one row as for thirty. With one connection there is nothing to wait for.
+const GATHER: Duration = Duration::from_millis(1);
 /// A mark's lease: longer than the longest conversation that follows it, all time-outs of RFC 5321 together.
 pub(super) const INFLIGHT_LEASE_MS: i64 = 45 * Millis::MINUTE;
 /// Pause after the database refused a group (disk full, locked): connections wait, nothing is lost.
@@ -37,43 +40,105 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// After the program was asked to stop, a database that refuses is asked so often and then left.
 const RETRIES_WHEN_STOPPING: u32 = 20;
 
-/// The way to the writer; it ends when the last of these is dropped and everything is written.
+/// The way to the writer; it ends when the last of these is dropped and everything is written. Orders are few: a
+/// connection has at most a window of them, and only then takes the next message.
 #[derive(Clone)]
-pub(super) struct Writer(mpsc::Sender<Order>);
+pub(super) struct Writer(Way);
+
+#[derive(Clone)]
+enum Way {
+    Ledger {
+        orders: mpsc::UnboundedSender<Order>,
+        busy: Arc<AtomicUsize>,
+    },
+    /// Nothing is written; ends are only counted.
+    Nowhere(Arc<AtomicUsize>),
+}
+
+/// Whether a row is marked as in flight.
+pub(super) enum Mark {
+    Ordered(oneshot::Receiver<bool>),
+    Made,
+    /// Nothing may be sent for it.
+    Refused,
+}
+
+impl Mark {
+    /// Waits until the mark is on the disk; `false` if it was not made. May be asked again.
+    pub(super) async fn made(&mut self) -> bool {
+        if let Self::Ordered(told) = self {
+            *self = if told.await.unwrap_or(false) { Self::Made } else { Self::Refused };
+        }
+        matches!(self, Self::Made)
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused)
+    }
+}
 
 impl Writer {
     /// Starts the writer.
     pub(super) fn start(app: App) -> (Self, tokio::task::JoinHandle<()>) {
-        let (orders, queue) = mpsc::channel(QUEUE_MAX);
-        (Self(orders), tokio::spawn(run(app, queue)))
+        let (orders, queue) = mpsc::unbounded_channel();
+        let busy = Arc::<AtomicUsize>::default();
+        let task = tokio::spawn(run(app, queue, Arc::clone(&busy)));
+        (Self(Way::Ledger { orders, busy }), task)
     }
 
-    /// Marks a row as in flight and waits until that is on the disk. `false`: nothing may be sent for it.
-    pub(super) async fn mark(&self, key: Key) -> bool {
+    /// One that writes nothing, for the benchmark that says what the ledger costs; the count is of ends.
+    pub(super) fn nowhere() -> (Self, Arc<AtomicUsize>) {
+        let ends = Arc::<AtomicUsize>::default();
+        (Self(Way::Nowhere(Arc::clone(&ends))), ends)
+    }
+
+    /// Orders a row's mark. Orders of one caller are carried out in their order.
+    pub(super) fn mark(&self, key: Key) -> Mark {
         let (answer, told) = oneshot::channel();
-        self.order(Order::Mark { key, answer }).await;
-        told.await.unwrap_or(false)
+        match &self.0 {
+            Way::Ledger { .. } => self.order(Order::Mark { key, answer }),
+            Way::Nowhere(_) => return Mark::Made,
+        }
+        Mark::Ordered(told)
     }
 
     /// Writes down how a try ended; does not wait for the disk.
-    pub(super) async fn settle(&self, key: Key, end: End) {
-        self.order(Order::Settle { key, end }).await;
+    pub(super) fn settle(&self, key: Key, end: End) {
+        self.order(Order::Settle { key, end });
     }
 
     /// Gives a claim back.
-    pub(super) async fn release(&self, key: Key) {
-        self.order(Order::Release { key }).await;
+    pub(super) fn release(&self, key: Key) {
+        self.order(Order::Release { key });
     }
 
-    async fn order(&self, order: Order) {
-        // The queue is closed only when the writer gave up; then leases run out by themselves.
-        let _ = self.0.send(order).await;
+    /// A connection has taken a message: its mark and its end will be ordered.
+    pub(super) fn connection_busy(&self) {
+        if let Way::Ledger { busy, .. } = &self.0 {
+            busy.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A connection has nothing in hand.
+    pub(super) fn connection_idle(&self) {
+        if let Way::Ledger { busy, .. } = &self.0 {
+            busy.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn order(&self, order: Order) {
+        match &self.0 {
+            // The queue is closed only when the writer gave up; then leases run out by themselves.
+            Way::Ledger { orders, .. } => drop(orders.send(order)),
+            Way::Nowhere(ends) => drop(ends.fetch_add(1, Ordering::Relaxed)),
+        }
     }
 }
 
-async fn run(app: App, mut queue: mpsc::Receiver<Order>) {
+async fn run(app: App, mut queue: mpsc::UnboundedReceiver<Order>, busy: Arc<AtomicUsize>) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while queue.recv_many(&mut group, GROUP_MAX).await > 0 {
+        gather(&mut queue, &mut group, &busy).await;
         let mut refusals = 0;
         loop {
             match commit(&app, &group).await {
@@ -87,6 +152,24 @@ async fn run(app: App, mut queue: mpsc::Receiver<Order>) {
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
+        }
+    }
+}
+
+/// Lets a group grow until half of the busy connections wait for it, for a moment at most.
+async fn gather(queue: &mut mpsc::UnboundedReceiver<Order>, group: &mut Vec<Order>, busy: &AtomicUsize) {
+    let marks = |group: &[Order]| group.iter().filter(|order| matches!(order, Order::Mark { .. })).count();
+    let enough = |marks: usize| marks >= (busy.load(Ordering::Relaxed) / 2).max(1);
+    let mut waiting = marks(group);
+    if enough(waiting) {
+        return;
+    }
+    let deadline = tokio::time::Instant::now() + GATHER;
+    while group.len() < GROUP_MAX && !enough(waiting) {
+        let seen = group.len();
+        match tokio::time::timeout_at(deadline, queue.recv_many(group, GROUP_MAX - seen)).await {
+            Ok(more) if more > 0 => waiting += marks(&group[seen..]),
+            _ => return,
         }
     }
 }
