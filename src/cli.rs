@@ -14,6 +14,7 @@ pub mod issue_file;
 pub mod log;
 pub mod migrate;
 pub mod newsletter;
+pub mod node;
 pub mod print;
 pub mod report;
 pub mod serve;
@@ -78,6 +79,9 @@ pub enum Command {
     /// Write, check and show the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// See which processes serve this database
+    #[command(subcommand)]
+    Node(node::NodeCommand),
     /// Bring the database up to date
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
@@ -134,6 +138,7 @@ async fn run_async(global: Global, command: Command) -> anyhow::Result<()> {
         Command::Subscriber(command) => subscriber::run(&global, command).await,
         Command::Newsletter(command) => newsletter::run(&global, command).await,
         Command::Admin(command) => admin::run(&global, command).await,
+        Command::Node(command) => node::run(&global, &command).await,
         Command::Migrate(command) => migrate::run(&global, &command).await,
         Command::Faultsmtpd(args) => faultsmtpd::run(&global, args).await,
         Command::GoAhead { yes } => serve::go_ahead(&global, yes).await,

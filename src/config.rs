@@ -72,6 +72,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether this node plays a role of [`keys::ROLES`].
+    #[must_use]
+    pub fn plays(&self, role: &str) -> bool {
+        self.roles.split(' ').any(|played| played == role)
+    }
+
     /// What [`crate::store::Store::open`] opens.
     #[must_use]
     pub fn database_url(&self) -> String {

@@ -145,8 +145,13 @@ pub fn problems(config: &Config) -> Vec<(&'static str, String)> {
     if !(1..=CONNECTIONS_LIMIT).contains(&config.connections_max) {
         found.push(("connections_max", format!("must be from 1 to {CONNECTIONS_LIMIT}")));
     }
-    if let Err(why) = roles(&config.roles) {
-        found.push(("roles", why));
+    match roles(&config.roles) {
+        Err(why) => found.push(("roles", why)),
+        Ok(named) if named.len() < ROLES.len() && !config.database.starts_with("postgres") => {
+            let why = "a database in the data folder has one node, which plays all roles; more nodes need Postgres";
+            found.push(("roles", why.into()));
+        }
+        Ok(_) => {}
     }
     if !HEARTBEAT_MS.contains(&config.heartbeat_ms) {
         found.push(("heartbeat_ms", format!("must be from {} to {}", HEARTBEAT_MS.start(), HEARTBEAT_MS.end())));

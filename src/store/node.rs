@@ -1,9 +1,9 @@
 //! Nodes: the processes that serve this database, and whether their hearts beat.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Tx;
-use crate::values::ids::NodeId;
+use crate::values::ids::{IssueId, NodeId};
 
 /// A process that serves, as others see it.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow, serde::Serialize)]
@@ -122,4 +122,59 @@ const REMOVE_ALL: &str = "DELETE FROM node";
 /// When the store cannot.
 pub async fn remove_all(tx: &mut Tx) -> Result<(), sqlx::Error> {
     execute!(tx, REMOVE_ALL).map(drop)
+}
+
+/// Which database this is, as its server tells it: a copy has another `server` or `database`, one that was brought
+/// back to an earlier point, or a standby that took over, another `timeline`.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Home {
+    pub server: String,
+    pub database: i64,
+    pub timeline: String,
+    /// A commit waits for a standby, so that one that takes over has forgotten nothing.
+    pub is_mirrored: bool,
+}
+
+const TELLS_HOME: &str = "SELECT COALESCE(has_function_privilege(to_regprocedure('pg_control_system()'), 'execute') \
+    AND has_function_privilege(to_regprocedure('pg_walfile_name(pg_lsn)'), 'execute'), FALSE)";
+const HOME: &str = "SELECT CAST((SELECT system_identifier FROM pg_control_system()) AS TEXT) AS server, \
+    CAST((SELECT oid FROM pg_database WHERE datname = current_database()) AS BIGINT) AS database, \
+    SUBSTR(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline, \
+    (current_setting('synchronous_standby_names') <> '' \
+     AND current_setting('synchronous_commit') NOT IN ('off', 'local')) AS is_mirrored";
+
+/// The database's home. `None` where there is nothing to tell: SQLite (differs because it has no server, and a file
+/// beside it instead), and servers that keep it to themselves.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn home(tx: &mut Tx) -> Result<Option<Home>, sqlx::Error> {
+    if tx.is_sqlite() {
+        return Ok(None);
+    }
+    let (tells,): (bool,) = sql!(tx, fetch_one, TELLS_HOME)?;
+    if tells { sql!(tx, fetch_one, HOME).map(Some) } else { Ok(None) }
+}
+
+const HOLDS: &str = "SELECT (epoch / 4096) % 1024 AS seat, COUNT(*) FROM delivery WHERE state IN ('claimed', 'inflight') \
+    AND issue_id IN (SELECT id FROM issue WHERE state IN ('sending', 'paused', 'cancelled', 'sent')) GROUP BY 1";
+
+/// How many deliveries each seat has in its hands, claimed or on the wire.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn holds(tx: &mut Tx) -> Result<HashMap<i64, i64>, sqlx::Error> {
+    let rows: Vec<(i64, i64)> = sql!(tx, fetch_all, HOLDS)?;
+    Ok(rows.into_iter().collect())
+}
+
+const MOVING: &str =
+    "SELECT id, state, updated_at FROM issue WHERE state IN ('ready', 'scheduled', 'sending', 'paused')";
+
+/// Issues that are on their way: what becomes of them may be another process's doing.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn moving(tx: &mut Tx) -> Result<Vec<(IssueId, String, i64)>, sqlx::Error> {
+    sql!(tx, fetch_all, MOVING)
 }

@@ -4,7 +4,7 @@ use super::Tx;
 use super::many::{ROWS_MAX, places};
 use super::subscriber::like;
 use crate::audience::status::Status;
-use crate::values::ids::{IssueId, NewsletterId, SubscriberId};
+use crate::values::ids::{EventId, IssueId, NewsletterId, SubscriberId};
 
 /// A subscription, every column.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow, serde::Serialize)]
@@ -274,4 +274,21 @@ pub async fn activate_many(
         active.extend(rows?.into_iter().map(|(id,)| id));
     }
     Ok(active)
+}
+
+const TURNED: &str = "SELECT DISTINCT x.newsletter_id, x.subscriber_id, (x.status = 'active' \
+    AND (x.paused_until IS NULL OR x.paused_until <= $2) AND p.address_key IS NULL) AS wanted \
+    FROM event e JOIN subscription x ON x.subscriber_id = e.subscriber_id \
+    JOIN subscriber s ON s.id = e.subscriber_id LEFT JOIN suppression p ON p.address_key = s.address_key \
+    WHERE e.id > $1 AND e.kind IN ('subscription.left', 'subscription.disowned', 'subscription.paused', \
+    'subscription.resumed', 'subscription.undone', 'subscription.confirmed', 'subscription.added', \
+    'subscriber.suppressed', 'subscriber.unsuppressed', 'delivery.bounced')";
+
+/// Who has left or come back since an event, by whichever process, and whether they may be mailed now.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn turned(tx: &mut Tx, since: EventId) -> Result<Vec<(NewsletterId, SubscriberId, bool)>, sqlx::Error> {
+    let now = tx.now.0;
+    sql!(tx, fetch_all, TURNED, since, now)
 }

@@ -86,6 +86,12 @@ macro_rules! id {
             pub fn new(now: super::clock::Millis) -> Self {
                 Self(next(now))
             }
+
+            /// Before every id that is made at `at` or later, on a machine whose clock is right.
+            #[must_use]
+            pub fn before(at: super::clock::Millis) -> Self {
+                Self(at.0.saturating_sub(EPOCH_MILLIS).max(0) << (COUNTER_BITS + NODE_BITS))
+            }
         }
 
         impl fmt::Display for $name {
@@ -160,6 +166,7 @@ mod tests {
         let now = Millis(1_795_000_000_000);
         let epochs: Vec<i64> = (1..SEATS).map(|seat| epoch(now, seat)).collect();
         assert!(epochs.iter().zip(1..).all(|(epoch, seat)| (epoch / 4096) % 1024 == seat));
+        assert!(epochs.iter().all(|epoch| *epoch >= IssueId::before(now).0));
         let again: Vec<i64> = (0..10_000).map(|_| epoch(now, 7)).collect();
         assert!(again.windows(2).all(|pair| pair[0] < pair[1]));
     }

@@ -9,6 +9,7 @@
 //! own heart, so that a database that was away for all makes nobody dead. On SQLite there is one node, kept single by
 //! the folder's lock; it takes back at its start whatever the one before it left.
 
+mod hear;
 mod watch;
 
 use std::sync::{Mutex, PoisonError};
@@ -18,13 +19,16 @@ use anyhow::{Context as _, bail};
 use tokio::time::Instant;
 
 use crate::store::delivery::claim::{self, Recovered};
-use crate::store::node::{self, NodeRow};
+use crate::store::node::{self, Home, NodeRow};
 use crate::store::{Tx, letter};
 use crate::values::clock::Millis;
 use crate::values::ids::{NodeId, SEATS, epoch};
 use crate::values::token::random_secret;
 use crate::verbs::app::App;
+use crate::verbs::instance;
 use watch::Watch;
+
+pub use hear::hear;
 
 /// A node is dead after so many beats that others did not hear.
 const FENCE_BEATS: u32 = 4;
@@ -40,6 +44,9 @@ const SEATS_TRIED_MAX: usize = 16;
 /// A clock this far from the database server's is told: what is due is decided by the nodes' own clocks.
 const SKEW_TOLD_MS: i64 = 2 * Millis::SECOND;
 
+const FORGOTTEN: &str =
+    "the database has forgotten what was committed seconds ago (a standby that was behind took over?)";
+
 /// This process as a node; empty until [`enter`].
 #[derive(Debug, Default)]
 pub struct Node(Mutex<State>);
@@ -49,12 +56,18 @@ struct State {
     seat: Option<Seat>,
     /// Not the first seat: the folder's former process is long taken care of.
     has_entered: bool,
+    /// Mail is on hold until somebody says go; read with every beat, and only on Postgres.
+    is_held: bool,
+    /// Which database this was at the last beat.
+    home: Option<Home>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Seat {
     id: NodeId,
     number: i64,
+    /// Beats that are known to be committed: a database that counts fewer has forgotten some.
+    beats: i64,
     /// `None`: it is alone on its database, and nobody takes anything from it.
     trusted: Option<(Instant, Millis)>,
 }
@@ -66,7 +79,10 @@ impl Node {
     pub fn may_send(&self, now: Millis) -> bool {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Two clocks, because the steady one stands still while a machine sleeps and the other one may be set.
-        state.seat.is_some_and(|seat| seat.trusted.is_none_or(|(until, wall)| Instant::now() < until && now < wall))
+        !state.is_held
+            && state
+                .seat
+                .is_some_and(|seat| seat.trusted.is_none_or(|(until, wall)| Instant::now() < until && now < wall))
     }
 
     /// Its id, while it is a node.
@@ -83,6 +99,14 @@ impl Node {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.seat = seat;
         state.has_entered |= seat.is_some();
+    }
+
+    /// Remembers which database this is, and whether it holds its mail; says whether it is another than before.
+    fn look_around(&self, home: Option<Home>, is_held: bool) -> bool {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.is_held = is_held;
+        let before = std::mem::replace(&mut state.home, home);
+        before.is_some() && before != state.home
     }
 
     fn has_entered(&self) -> bool {
@@ -114,7 +138,7 @@ pub async fn enter(app: &App) -> anyhow::Result<()> {
         let now = tx.now;
         tx.commit().await?;
         let trusted = (!app.store.is_sqlite()).then(|| trust(app, began, now));
-        app.node.sit(Some(Seat { id: row.id, number: row.seat, trusted }));
+        app.node.sit(Some(Seat { id: row.id, number: row.seat, beats: 0, trusted }));
         return Ok(());
     }
     bail!("no seat for this node could be had: too many start at once, or all {SEATS} are taken")
@@ -209,16 +233,23 @@ async fn once(app: &App) -> anyhow::Result<Vec<(NodeId, i64)>> {
     let began = Instant::now();
     let mut tx = app.store.pulse().await?;
     let beaten = node::beat(&mut tx, seat.id).await?;
-    let (rows, now) = (node::all(&mut tx).await?, tx.now);
+    let (rows, home, now) = (node::all(&mut tx).await?, node::home(&mut tx).await?, tx.now);
+    let is_held = home.is_some() && instance::is_held(&mut tx).await?;
     tx.commit().await?;
-    let Some((_, skew_ms)) = beaten else {
+    if app.node.look_around(home, is_held) {
+        instance::check(app).await?;
+    }
+    let Some((beats, skew_ms)) = beaten else {
         tracing::warn!("this node was taken for dead, and its leases were taken back; it goes on under a new name");
         app.node.sit(None);
         enter(app).await?;
         return Ok(Vec::new());
     };
+    if beats <= seat.beats {
+        instance::put_on_hold(app, FORGOTTEN).await?;
+    }
     let trusted = seat.trusted.map(|_| trust(app, began, now));
-    app.node.sit(Some(Seat { trusted, ..seat }));
+    app.node.sit(Some(Seat { beats, trusted, ..seat }));
     if skew_ms.abs() > SKEW_TOLD_MS {
         tracing::warn!("this machine's clock is {skew_ms} ms ahead of the database server's; set one of them");
     }
@@ -288,13 +319,36 @@ pub(super) fn tell(found: Recovered) {
     }
 }
 
+/// A node as it is shown to people.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Standing {
+    #[serde(flatten)]
+    pub row: NodeRow,
+    /// Milliseconds since its last heart-beat, as far as two clocks agree.
+    pub silent_ms: i64,
+    /// Longer than two beats: it is about to be taken for dead.
+    pub is_late: bool,
+    /// Deliveries it has claimed or on the wire.
+    pub holds: i64,
+    /// Whether it is the process that was asked.
+    pub is_this: bool,
+}
+
 /// Every node that serves this database.
 ///
 /// # Errors
 /// When the store cannot.
-pub async fn list(app: &App) -> anyhow::Result<Vec<NodeRow>> {
+pub async fn list(app: &App) -> anyhow::Result<Vec<Standing>> {
     let mut tx = app.store.read().await?;
-    Ok(node::all(&mut tx).await?)
+    let (rows, holds, me) = (node::all(&mut tx).await?, node::holds(&mut tx).await?, app.node.id());
+    let late = i64::try_from(beat_time(app).as_millis() * 2).unwrap_or(i64::MAX);
+    let now = tx.now;
+    let standing = |row: NodeRow| {
+        let silent_ms = now.since(Millis(row.heartbeat_at - row.skew_ms)).max(0);
+        let (holds, is_this) = (holds.get(&row.seat).copied().unwrap_or(0), Some(row.id) == me);
+        Standing { row, silent_ms, is_late: silent_ms > late, holds, is_this }
+    };
+    Ok(rows.into_iter().map(standing).collect())
 }
 
 fn beat_time(app: &App) -> Duration {

@@ -91,10 +91,17 @@ pub async fn serve_until(
 ) -> anyhow::Result<()> {
     nodes::enter(&app).await?;
     let beating = tokio::spawn(nodes::beat(app.clone()));
+    let hearing = tokio::spawn(nodes::hear(app.clone()));
     let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
-    parts.spawn(door);
-    parts.spawn(scheduling::run(app.clone()));
-    parts.spawn(deliver::run(app.clone()));
+    if app.config.plays("web") {
+        parts.spawn(door);
+    }
+    if app.config.plays("schedule") {
+        parts.spawn(scheduling::run(app.clone()));
+    }
+    if app.config.plays("send") {
+        parts.spawn(deliver::run(app.clone()));
+    }
     parts.spawn(stop_when(asked, app.stop.clone()));
     let first = parts.join_next().await;
     app.stop.cancel();
@@ -103,6 +110,7 @@ pub async fn serve_until(
         tracing::warn!("something was still busy after {} s and was left; the ledger knows what", DRAIN_MAX.as_secs());
     }
     beating.abort();
+    hearing.abort();
     if let Err(error) = nodes::leave(&app).await {
         tracing::warn!("the other nodes could not be told that this one stops: {error:#}");
     }

@@ -12,6 +12,7 @@ mod home;
 mod import;
 mod issues;
 mod lead;
+mod nodes;
 mod preview;
 mod reader;
 mod readers;

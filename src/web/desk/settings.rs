@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::frame::{Frame, Here};
 use super::home;
+use super::nodes::{self, NodeLine};
 use super::room::Room;
 use super::said::Said;
 use super::state::State as Ink;
@@ -45,6 +46,7 @@ struct SettingsPage {
     tried: Option<Hello>,
     /// Why nothing leaves this installation, if so.
     hold: String,
+    nodes: Vec<NodeLine>,
 }
 
 pub(super) struct Firing {
@@ -186,6 +188,7 @@ async fn settings_page(app: &App, frame: Frame, paper: Newsletter) -> anyhow::Re
         demo: app.config.demo,
         tried: None,
         hold: instance::hold(app).await?.map(|why| sentence(&why)).unwrap_or_default(),
+        nodes: nodes::lines(app).await?,
         n: paper,
         frame,
     })
