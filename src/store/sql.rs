@@ -1,5 +1,8 @@
 //! The one file that names the database drivers.
 
+mod writer;
+
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,8 +10,12 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{
+    ConnectOptions as _, Connection as _, Executor as _, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool,
+    Transaction,
+};
 
+use self::writer::{Writer, Writing};
 use crate::values::clock::{Clock, Millis};
 
 /// Below this, SQLite can lose commits in WAL mode with two connections (sqlite.org/wal.html, the WAL-reset bug).
@@ -17,6 +24,13 @@ const SQLITE_VERSION_MIN: i64 = 3_051_003;
 const BUSY_MS: u64 = 10_000;
 /// SQLite connections that read. Two cores are kept busy by four; each costs about 2 MB of cache.
 const READERS_MAX: u32 = 8;
+/// Pages of the write-ahead log after which a commit also moves them into the database: a move costs two flushes of the
+/// disk whatever it moves, and a page that changed a hundred times since is moved once. 16 MB.
+const CHECKPOINT_PAGES: &str = "4000";
+/// The log is cut to this many bytes when it begins anew: a frozen audience of a million makes it ten times as long.
+const LOG_BYTES_KEPT: &str = "67108864";
+/// The writer's cache in KiB, negative as SQLite wants it: a chunk of a freeze fits without spilling.
+const WRITER_CACHE: &str = "-16384";
 /// Postgres connections of one node.
 const PG_CONNECTIONS_MAX: u32 = 16;
 
@@ -33,7 +47,7 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 enum Pools {
     /// One connection writes, the others read: SQLite has one writer at a time anyway, and a queue in memory is
     /// fairer than its busy handler.
-    Sqlite { write: SqlitePool, read: SqlitePool },
+    Sqlite { write: Writer, read: SqlitePool },
     Postgres {
         pool: PgPool,
         /// For heart-beats and what they find alone: a node that is busy with its database is not dead.
@@ -46,18 +60,46 @@ enum Pools {
 pub struct Store {
     pools: Pools,
     clock: Clock,
+    commit_delay: Duration,
 }
 
 /// One transaction and the one instant it happens at.
 pub struct Tx {
     pub inner: Inner,
     pub now: Millis,
+    commit_delay: Duration,
 }
 
 /// A transaction of either engine; for the `sql!` macros.
 pub enum Inner {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(SqliteTx),
     Postgres(Transaction<'static, Postgres>),
+}
+
+/// A transaction on SQLite: a snapshot, or the writer's.
+pub enum SqliteTx {
+    Read(Transaction<'static, Sqlite>),
+    Write(Writing),
+}
+
+impl Deref for SqliteTx {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match self {
+            Self::Read(tx) => tx,
+            Self::Write(tx) => tx,
+        }
+    }
+}
+
+impl DerefMut for SqliteTx {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Read(tx) => tx,
+            Self::Write(tx) => tx,
+        }
+    }
 }
 
 /// Runs a statement and fetches rows: `sql!(tx, fetch_all, TEXT, arg, …)`, with `fetch_one`, `fetch_optional` or
@@ -98,7 +140,14 @@ impl Store {
         } else {
             open_sqlite(Path::new(url.trim_start_matches("sqlite://"))).await?
         };
-        Ok(Self { pools, clock })
+        Ok(Self { pools, clock, commit_delay: Duration::ZERO })
+    }
+
+    /// The same store with every commit of a write made longer by `delay`, as on a slower disk. For benches only.
+    #[must_use]
+    pub fn with_commit_delay(mut self, delay: Duration) -> Self {
+        self.commit_delay = delay;
+        self
     }
 
     /// Applies the migrations that are missing.
@@ -107,7 +156,9 @@ impl Store {
     /// When the database is of a newer version than this program, or a migration fails (it is rolled back).
     pub async fn migrate(&self) -> anyhow::Result<()> {
         let done = match &self.pools {
-            Pools::Sqlite { write, .. } => MIGRATIONS.run(write).await,
+            Pools::Sqlite { write, .. } => {
+                write.alone(async |connection: &mut SqliteConnection| MIGRATIONS.run(connection).await).await?
+            }
             Pools::Postgres { pool, .. } => MIGRATIONS.run(pool).await,
         };
         done.map_err(|error| match error {
@@ -137,14 +188,14 @@ impl Store {
     /// When no connection can be had.
     pub async fn read(&self) -> Result<Tx, sqlx::Error> {
         let inner = match &self.pools {
-            Pools::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
+            Pools::Sqlite { read, .. } => Inner::Sqlite(SqliteTx::Read(read.begin().await?)),
             Pools::Postgres { pool, .. } => {
                 let mut tx = pool.begin().await?;
                 sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut *tx).await?;
                 Inner::Postgres(tx)
             }
         };
-        Ok(Tx { inner, now: self.clock.now() })
+        Ok(Tx { inner, now: self.clock.now(), commit_delay: Duration::ZERO })
     }
 
     /// A transaction that writes. On SQLite it holds the one writer from here on. Never await the network with it.
@@ -153,10 +204,10 @@ impl Store {
     /// When no connection can be had, or another process holds the lock for longer than ten seconds.
     pub async fn write(&self) -> Result<Tx, sqlx::Error> {
         let inner = match &self.pools {
-            Pools::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Sqlite { write, .. } => Inner::Sqlite(SqliteTx::Write(write.begin().await?)),
             Pools::Postgres { pool, .. } => Inner::Postgres(pool.begin().await?),
         };
-        Ok(Tx { inner, now: self.clock.now() })
+        Ok(Tx { inner, now: self.clock.now(), commit_delay: self.commit_delay })
     }
 
     #[must_use]
@@ -206,8 +257,15 @@ impl Tx {
     /// When the engine could not write it down; then nothing of it happened.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         match self.inner {
-            Inner::Sqlite(tx) => tx.commit().await,
-            Inner::Postgres(tx) => tx.commit().await,
+            Inner::Sqlite(SqliteTx::Read(tx)) => tx.commit().await,
+            Inner::Sqlite(SqliteTx::Write(tx)) => tx.commit(self.commit_delay).await,
+            Inner::Postgres(tx) => {
+                tx.commit().await?;
+                if !self.commit_delay.is_zero() {
+                    tokio::time::sleep(self.commit_delay).await;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -249,18 +307,24 @@ async fn open_sqlite(path: &Path) -> anyhow::Result<Pools> {
         .busy_timeout(Duration::from_millis(BUSY_MS))
         .disable_statement_logging();
     let opening = || format!("the database {} cannot be opened", path.display());
-    let write = sqlite_pool(1).connect_with(options.clone()).await.with_context(opening)?;
-    let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&write).await?;
+    let writing = options
+        .clone()
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("journal_size_limit", LOG_BYTES_KEPT)
+        .pragma("cache_size", WRITER_CACHE);
+    let mut write = writing.connect().await.with_context(opening)?;
+    let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut write).await?;
     refuse_old_sqlite(&version)?;
-    let read = sqlite_pool(READERS_MAX).connect_with(options).await.with_context(opening)?;
-    Ok(Pools::Sqlite { write, read })
+    let read = reading_pool().connect_with(options).await.with_context(opening)?;
+    Ok(Pools::Sqlite { write: Writer::new(write), read })
 }
 
-/// A pool whose connections are never handed out inside a transaction. SQLite rolls back by itself when the disk is
-/// full (sqlite.org/lang_transaction.html §2.1); sqlx 0.9 then has nothing to roll back, goes on counting the
-/// transaction as open, and would refuse every later one on that connection.
-fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| {
+/// A pool whose connections are never handed out inside a transaction. SQLite rolls back by itself when it cannot go
+/// on; sqlx 0.9 then has nothing to roll back, goes on counting the transaction as open, and would refuse every later
+/// one on that connection.
+fn reading_pool() -> SqlitePoolOptions {
+    let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).test_before_acquire(false);
+    pool.before_acquire(|connection, _| {
         Box::pin(async move {
             // Waits behind a rollback that a dropped transaction has ordered.
             connection.ping().await?;

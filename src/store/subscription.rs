@@ -262,15 +262,15 @@ pub async fn activate_many(
     for some in subscribers.chunks(ROWS_MAX) {
         let text = format!(
             "INSERT INTO subscription (newsletter_id, subscriber_id, status, consent_text, consent_source, \
-             consent_ip, consent_at, confirmed_at) SELECT $1, v.id, 'active', $2, $3, $4, $5, $5 FROM subscriber v \
+             consent_ip, consent_at, confirmed_at) SELECT $1, v.id, 'active', $2, $3, $4, $5, $6 FROM subscriber v \
              WHERE v.id IN {} ON CONFLICT (newsletter_id, subscriber_id) DO UPDATE SET status = 'active', \
              consent_text = excluded.consent_text, consent_source = excluded.consent_source, \
              consent_ip = excluded.consent_ip, consent_at = excluded.consent_at, \
              confirmed_at = excluded.confirmed_at WHERE subscription.status = 'pending' RETURNING subscriber_id",
-            places(1, some.len(), 6)
+            places(1, some.len(), 7)
         );
         let rows: Result<Vec<(SubscriberId,)>, sqlx::Error> =
-            sql_many!(tx, text, [newsletter, words, source, ip, now], some, |id| [*id]);
+            sql_many!(tx, text, [newsletter, words, source, ip, now, now], some, |id| [*id]);
         active.extend(rows?.into_iter().map(|(id,)| id));
     }
     Ok(active)

@@ -203,9 +203,18 @@ pub async fn cancel(app: &App, issue: IssueId) -> anyhow::Result<u64> {
     if !store::issue::move_to(&mut tx, issue, &from, IssueState::Cancelled, "").await? {
         return Err(Refusal::State { state: row.state, wanted: "cancelled" }.into());
     }
-    let skipped = store::delivery::settle::cancel_pending(&mut tx, issue).await?;
-    note(&mut tx, "issue.cancelled", &row, json!({ "skipped": skipped })).await?;
+    let mut skipped = store::delivery::settle::cancel_pending(&mut tx, issue).await?;
+    note(&mut tx, "issue.cancelled", &row, json!({})).await?;
     tx.commit().await?;
+    // A piece at a time, so that whoever signs up meanwhile waits for a piece and not for a million rows. Stopped
+    // half-way, the engine's own sweep does the rest.
+    let mut more = skipped;
+    while more > 0 {
+        let mut tx = app.store.write().await?;
+        more = store::delivery::settle::cancel_pending(&mut tx, issue).await?;
+        tx.commit().await?;
+        skipped += more;
+    }
     tell(app, issue);
     Ok(skipped)
 }

@@ -1,5 +1,6 @@
 //! Leases: claiming what is due, marking what goes on the wire, and taking back what somebody left behind.
 
+use super::settle::cancel_pending;
 use super::{Fork, json_list, spelling, with_ids};
 use crate::audience::recipient::{Recipient, Skip, Standing, admit};
 use crate::store::Tx;
@@ -276,16 +277,32 @@ pub async fn any_orphans(tx: &mut Tx) -> Result<bool, sqlx::Error> {
     Ok(orphans > 0)
 }
 
-pub const SWEEP: &str = "UPDATE delivery SET state = 'skipped', reason = 'cancelled', settled_at = $1 \
-    WHERE state = 'pending' AND issue_id IN (SELECT id FROM issue WHERE state = 'cancelled')";
+pub const LEFT_OVER: &str = "SELECT i.id FROM issue i WHERE i.state = 'cancelled' \
+    AND EXISTS (SELECT 1 FROM delivery d WHERE d.issue_id = i.id AND d.state = 'pending') LIMIT 1";
 
-/// Skips what came back to pending after its issue was cancelled: released claims, refusals to be tried again.
+/// Skips what came back to pending after its issue was cancelled, and what a cancel that was cut short left over: at
+/// most [`CANCELLED_AT_ONCE`] of one issue. Gives how many; nothing is written where there is nothing.
 ///
 /// # Errors
 /// When the store cannot.
 pub async fn sweep_cancelled(tx: &mut Tx) -> Result<u64, sqlx::Error> {
-    let now = tx.now.0;
-    execute!(tx, SWEEP, now)
+    let issue: Option<(IssueId,)> = sql!(tx, fetch_optional, LEFT_OVER)?;
+    match issue {
+        Some((issue,)) => cancel_pending(tx, issue).await,
+        None => Ok(0),
+    }
+}
+
+const IS_CANCELLED: &str = "SELECT COUNT(*) FROM issue WHERE id = $1 AND state = 'cancelled'";
+
+/// The same for one issue of which deliveries have just come back: one look at one row where it was not cancelled,
+/// however many others ever were.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn sweep_if_cancelled(tx: &mut Tx, issue: IssueId) -> Result<u64, sqlx::Error> {
+    let (cancelled,): (i64,) = sql!(tx, fetch_one, IS_CANCELLED, issue)?;
+    if cancelled == 0 { Ok(0) } else { cancel_pending(tx, issue).await }
 }
 
 const IN_HAND: &str = "SELECT COUNT(*) FROM issue i JOIN newsletter n ON n.id = i.newsletter_id \

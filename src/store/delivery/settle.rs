@@ -3,6 +3,7 @@
 use super::{Fork, json_list, spelling, with_ids};
 use crate::delivery::state::DeliveryState;
 use crate::store::Tx;
+use crate::store::many::places;
 use crate::values::clock::Millis;
 use crate::values::ids::{AttemptId, IssueId, SubscriberId};
 
@@ -23,66 +24,27 @@ pub struct Settlement {
     pub reason: Option<String>,
 }
 
-/// The JSON of one row, with the names that the statements below use.
-#[derive(serde::Serialize)]
-struct Line<'a> {
-    i: i64,
-    s: i64,
-    e: i64,
-    st: &'a str,
-    n: i64,
-    tr: i64,
-    sg: Option<&'a str>,
-    c: Option<i64>,
-    t: Option<&'a str>,
-    r: Option<&'a str>,
+/// Rows of one statement; each row has eleven binds.
+const ROWS_MAX: usize = 256;
+
+/// The statement for so many rows. All three parts of the key come from the list and the list is written down first,
+/// so both engines go through it row by row, each row by the primary key; with the issue's id as a bind of its own,
+/// SQLite would walk every row of the issue. The casts are for Postgres, which must know what the binds are. Only
+/// under the epoch of the claim; and a delivery already in doubt learns only the clear truth.
+#[must_use]
+pub fn settle_text(rows: usize) -> String {
+    const HEAD: &str = "WITH j (i, s, e, st, tr, n, z, sg, c, t, r) AS MATERIALIZED (\
+        VALUES (CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT), \
+        CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS TEXT), CAST($9 AS BIGINT), CAST($10 AS TEXT), \
+        CAST($11 AS TEXT))";
+    const TAIL: &str = ") UPDATE delivery AS d SET state = j.st, attempts = d.attempts + j.tr, next_at = j.n, \
+        settled_at = j.z, stage = COALESCE(j.sg, d.stage), reply_code = COALESCE(j.c, d.reply_code), \
+        reply_text = COALESCE(j.t, d.reply_text), reason = j.r FROM j \
+        WHERE d.issue_id = j.i AND d.subscriber_id = j.s AND d.epoch = j.e \
+        AND (d.state IN ('claimed', 'inflight') OR (d.state = 'in_doubt' AND j.st IN ('sent', 'failed')))";
+    let more = if rows > 1 { format!(", {}", places(rows - 1, 11, 12)) } else { String::new() };
+    format!("{HEAD}{more}{TAIL}")
 }
-
-impl<'a> Line<'a> {
-    fn of(settlement: &'a Settlement) -> Self {
-        Self {
-            i: settlement.issue.0,
-            s: settlement.subscriber.0,
-            e: settlement.epoch,
-            st: settlement.to.as_str(),
-            n: settlement.next_at.0,
-            tr: i64::from(settlement.tried),
-            sg: settlement.stage,
-            c: settlement.code,
-            t: settlement.text.as_deref(),
-            r: settlement.reason.as_deref(),
-        }
-    }
-}
-
-/// Differs because SQLite plans `UPDATE … FROM json_each(…)` as a walk over the whole issue; an upsert that reads
-/// the row first goes by the primary key, and the join keeps it from ever inserting. Postgres plans the plain form
-/// well. In both: only under the epoch of the claim; and a delivery already in doubt learns only the clear truth.
-pub const SETTLE: Fork = [
-    "INSERT INTO delivery (issue_id, subscriber_id, address, state, attempts, next_at, epoch, first_at, settled_at, \
-     stage, reply_code, reply_text, reason) \
-     SELECT d.issue_id, d.subscriber_id, d.address, j.value->>'st', d.attempts + (j.value->>'tr'), j.value->>'n', \
-     d.epoch, d.first_at, CASE WHEN j.value->>'st' = 'pending' THEN NULL ELSE $2 END, \
-     COALESCE(j.value->>'sg', d.stage), COALESCE(j.value->>'c', d.reply_code), COALESCE(j.value->>'t', d.reply_text), \
-     j.value->>'r' \
-     FROM json_each($1) AS j CROSS JOIN delivery AS d \
-     WHERE d.issue_id = CAST(j.value->>'i' AS BIGINT) AND d.subscriber_id = CAST(j.value->>'s' AS BIGINT) \
-     AND d.epoch = CAST(j.value->>'e' AS BIGINT) \
-     AND (d.state IN ('claimed', 'inflight') OR (d.state = 'in_doubt' AND j.value->>'st' IN ('sent', 'failed'))) \
-     ON CONFLICT (issue_id, subscriber_id) DO UPDATE SET state = excluded.state, attempts = excluded.attempts, \
-     next_at = excluded.next_at, settled_at = excluded.settled_at, stage = excluded.stage, \
-     reply_code = excluded.reply_code, reply_text = excluded.reply_text, reason = excluded.reason",
-    "UPDATE delivery AS d SET state = j.st, attempts = d.attempts + j.tr, next_at = j.n, \
-     settled_at = CASE WHEN j.st = 'pending' THEN NULL ELSE CAST($2 AS BIGINT) END, stage = COALESCE(j.sg, d.stage), \
-     reply_code = COALESCE(j.c, d.reply_code), reply_text = COALESCE(j.t, d.reply_text), reason = j.r \
-     FROM json_to_recordset(CAST($1 AS json)) AS j (i BIGINT, s BIGINT, e BIGINT, st TEXT, n BIGINT, tr BIGINT, \
-     sg TEXT, c BIGINT, t TEXT, r TEXT) \
-     WHERE d.issue_id = j.i AND d.subscriber_id = j.s AND d.epoch = j.e \
-     AND (d.state IN ('claimed', 'inflight') OR (d.state = 'in_doubt' AND j.st IN ('sent', 'failed')))",
-];
-
-const ATTEMPT: &str = "INSERT INTO attempt (id, issue_id, subscriber_id, at, stage, reply_code, reply_text, outcome) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 /// Writes the ends of tries; gives how many rows took them (fewer than given: a stale epoch). Every try that was not
 /// answered with 2xx is also kept as an attempt.
@@ -90,33 +52,68 @@ const ATTEMPT: &str = "INSERT INTO attempt (id, issue_id, subscriber_id, at, sta
 /// # Errors
 /// When the store cannot.
 pub async fn settle(tx: &mut Tx, batch: &[Settlement]) -> Result<u64, sqlx::Error> {
-    if batch.is_empty() {
-        return Ok(0);
+    let (now, mut settled) = (tx.now.0, 0);
+    for some in batch.chunks(ROWS_MAX) {
+        // Lists of a few lengths only, filled up with rows of nulls that find nothing: each length is a statement that
+        // the connection keeps prepared.
+        let rows = some.len().next_power_of_two();
+        let text = settle_text(rows);
+        let rows = some.iter().map(Some).chain(std::iter::repeat_n(None, rows - some.len()));
+        settled += execute_many!(tx, text, [], rows, |end| [
+            end.map(|end| end.issue),
+            end.map(|end| end.subscriber),
+            end.map(|end| end.epoch),
+            end.map(|end| end.to.as_str()),
+            end.map(|end| i64::from(end.tried)),
+            end.map(|end| end.next_at.0),
+            end.filter(|end| end.to != DeliveryState::Pending).map(|_| now),
+            end.and_then(|end| end.stage),
+            end.and_then(|end| end.code),
+            end.and_then(|end| end.text.as_deref()),
+            end.and_then(|end| end.reason.as_deref()),
+        ])?;
     }
-    let now = tx.now.0;
-    let lines: Vec<Line<'_>> = batch.iter().map(Line::of).collect();
-    let json = serde_json::to_string(&lines).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-    let text = spelling(tx, SETTLE);
-    let settled = execute!(tx, text, json, now)?;
-    for end in batch.iter().filter(|end| end.tried && end.to != DeliveryState::Sent) {
-        let outcome = if end.to == DeliveryState::Pending { "retry" } else { end.to.as_str() };
-        let text = end.text.as_deref().or(end.reason.as_deref()).unwrap_or_default();
-        let (id, stage) = (AttemptId::new(tx.now), end.stage.unwrap_or_default());
-        execute!(tx, ATTEMPT, id, end.issue, end.subscriber, now, stage, end.code, text, outcome)?;
-    }
+    let tries: Vec<&Settlement> = batch.iter().filter(|end| end.tried && end.to != DeliveryState::Sent).collect();
+    keep_attempts(tx, &tries).await?;
     Ok(settled)
 }
 
-pub const CANCEL: &str = "UPDATE delivery SET state = 'skipped', reason = 'cancelled', settled_at = $2 \
-    WHERE issue_id = $1 AND state = 'pending'";
+async fn keep_attempts(tx: &mut Tx, tries: &[&Settlement]) -> Result<(), sqlx::Error> {
+    let (at, now) = (tx.now, tx.now.0);
+    for some in tries.chunks(ROWS_MAX) {
+        let text = format!(
+            "INSERT INTO attempt (id, issue_id, subscriber_id, at, stage, reply_code, reply_text, outcome) VALUES {}",
+            places(some.len(), 8, 1)
+        );
+        execute_many!(tx, text, [], some, |end| [
+            AttemptId::new(at),
+            end.issue,
+            end.subscriber,
+            now,
+            end.stage.unwrap_or_default(),
+            end.code,
+            end.text.as_deref().or(end.reason.as_deref()).unwrap_or_default(),
+            if end.to == DeliveryState::Pending { "retry" } else { end.to.as_str() },
+        ])?;
+    }
+    Ok(())
+}
 
-/// Skips everything of an issue that is still pending.
+/// Rows that one statement cancels: it holds SQLite's writer for some tens of milliseconds.
+pub const CANCELLED_AT_ONCE: i64 = 10_000;
+
+pub const CANCEL: &str = "UPDATE delivery SET state = 'skipped', reason = 'cancelled', settled_at = $2 \
+    WHERE issue_id = $1 AND state = 'pending' AND subscriber_id IN (SELECT subscriber_id FROM delivery \
+    WHERE issue_id = $1 AND state = 'pending' ORDER BY next_at LIMIT $3)";
+
+/// Skips what is still pending of an issue, at most [`CANCELLED_AT_ONCE`] deliveries of it; gives how many. Call it,
+/// each time in a transaction of its own, until it gives less.
 ///
 /// # Errors
 /// When the store cannot.
 pub async fn cancel_pending(tx: &mut Tx, issue: IssueId) -> Result<u64, sqlx::Error> {
     let now = tx.now.0;
-    execute!(tx, CANCEL, issue, now)
+    execute!(tx, CANCEL, issue, now, CANCELLED_AT_ONCE)
 }
 
 pub const RESEND_ALL: &str = "UPDATE delivery SET state = 'pending', next_at = $2, settled_at = NULL, \
