@@ -237,7 +237,7 @@ impl Store {
     pub async fn pulse(&self) -> Result<Tx, sqlx::Error> {
         let Pools::Postgres { pulse, .. } = &self.pools else { return self.write().await };
         let pulse = pulse.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Tx { inner: Inner::Postgres(pulse.begin().await?), now: self.clock.now() })
+        Ok(Tx { inner: Inner::Postgres(pulse.begin().await?), now: self.clock.now(), commit_delay: self.commit_delay })
     }
 
     /// Gives the heart another connection: the one it had does not answer, and may never.

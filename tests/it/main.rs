@@ -18,6 +18,7 @@ mod licences;
 mod media;
 mod parse;
 mod parse_limits;
+mod plans;
 mod postbox;
 mod public;
 mod readers;
