@@ -36,6 +36,8 @@ pub(crate) struct Load {
     waiting: VecDeque<Parcel>,
     /// What became of each, by the part of the address before the @.
     pub(crate) ended: BTreeMap<String, Handover>,
+    /// What is stale is waiting again.
+    again: bool,
     /// The order of answers.
     order: Vec<String>,
     /// Readers who left at the last moment: gone when `may_go` is asked after `cleared`.
@@ -54,6 +56,7 @@ impl Load {
         Self {
             waiting: (0..count).map(parcel).collect(),
             ended: BTreeMap::new(),
+            again: false,
             order: Vec::new(),
             leaves: None,
             mark: None,
@@ -61,6 +64,11 @@ impl Load {
             in_hand: 0,
             in_hand_most: 0,
         }
+    }
+
+    /// What comes back stale goes out again.
+    pub(crate) fn again(self) -> Self {
+        Self { again: true, ..self }
     }
 
     fn take(&mut self) -> Option<Parcel> {
@@ -102,6 +110,9 @@ impl Cargo for Load {
     fn answered(&mut self, parcel: Parcel, handover: Handover) {
         let name = parcel.to.split('@').next().expect("there is a first part").to_owned();
         self.in_hand -= 1;
+        if self.again && matches!(handover, Handover::Stale { .. }) {
+            return self.waiting.push_back(parcel);
+        }
         self.order.push(name.clone());
         assert!(self.ended.insert(name.clone(), handover).is_none(), "{name} was answered for twice");
     }

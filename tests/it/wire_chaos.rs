@@ -69,7 +69,7 @@ async fn send_all(postbox: &Postbox) -> (BTreeSet<String>, BTreeSet<String>) {
 async fn carry_all(postbox: &Postbox, window: u32) -> (BTreeSet<String>, BTreeSet<String>) {
     let mut target = Target { window: Window::Fixed(window), ..target(postbox) };
     target.timeouts.quit = SHORT;
-    let mut load = Load::of(MESSAGES);
+    let mut load = Load::of(MESSAGES).again();
     // Each connection ends at a cue of the script, or carries all; a relay that never lets us in is left alone.
     for _ in 0..4 * MESSAGES {
         let Ok(connection) = connect(&target).await else { continue };
