@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use broadsheet::cli::bench::wire::source::Manner;
 use broadsheet::delivery::reply::{Answer, Reply, Stage};
 use broadsheet::smtp::client::{Connection, Credentials, Handover, Target, Timeouts, connect};
 use broadsheet::values::relay::Tls;
@@ -425,12 +426,20 @@ async fn a_relay_that_is_not_there_is_ours() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bench_sends_what_it_says_and_stops_at_a_refusal() {
-    let args = |to| broadsheet::cli::bench::wire::WireArgs { messages: 21, size: 1_000, connections: 2, to };
-    let postbox = Postbox::start(Script::new()).await;
+    let args = |to| broadsheet::cli::bench::wire::WireArgs {
+        messages: 21,
+        size: 1_000,
+        connections: vec![2],
+        mode: vec![Manner::Auto, Manner::Bdat],
+        window: 4,
+        into: Vec::new(),
+        to,
+    };
+    let postbox = Postbox::start(Script::new().offering(&["PIPELINING", "CHUNKING"])).await;
     let done = broadsheet::cli::bench::wire::run(&args(Some(format!("127.0.0.1:{}", postbox.port())))).await;
     assert!(done.is_ok(), "{done:?}");
     let ours = postbox.mails().into_iter().filter(|mail| mail.bytes.starts_with(b"From: <bench@sender.example>\r\n"));
-    assert!(ours.filter(|mail| mail.bytes.len() == 1_000).count() >= 3 * 21);
+    assert!(ours.filter(|mail| mail.bytes.len() == 1_000).count() >= 2 * 3 * 21);
 
     let postbox = Postbox::start(Script::new().on(".", Act::say("554 5.7.1 No"))).await;
     let done = broadsheet::cli::bench::wire::run(&args(Some(format!("127.0.0.1:{}", postbox.port())))).await;
