@@ -43,6 +43,51 @@ impl DeliveryState {
     }
 }
 
+/// What can happen to a delivery. Who may do it (the claim's epoch, the reader's consent, the issue's state) is asked
+/// by the statements of `store::delivery`; a test drives random histories through them and through this table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Move {
+    /// Somebody takes it under a lease.
+    Claim,
+    /// It was to be claimed, and its reader has left.
+    Skip,
+    /// Its bytes may leave from now on.
+    Mark,
+    /// The claim is given back, nothing left.
+    Release,
+    /// A try ended so.
+    Settle(DeliveryState),
+    /// The lease ran out, or its holder died.
+    LeaseEnded,
+    /// A person says: once more.
+    Resend,
+    /// The rest of the issue was cancelled.
+    Cancel,
+}
+
+impl DeliveryState {
+    /// Where it leads; `None` where it changes nothing.
+    ///
+    /// Only a person's word leads from in doubt back to pending, and nothing leads out of sent, failed and skipped:
+    /// that is the whole of "never twice". Every other state has a way to one of these four: "never lost".
+    #[must_use]
+    pub fn after(self, what: Move) -> Option<Self> {
+        use Move::{Cancel, Claim, LeaseEnded, Mark, Release, Resend, Settle, Skip};
+        Some(match (self, what) {
+            (Self::Pending, Claim) => Self::Claimed,
+            (Self::Pending, Skip | Cancel) => Self::Skipped,
+            (Self::Claimed, Mark) => Self::Inflight,
+            (Self::Claimed, Release | LeaseEnded) | (Self::InDoubt, Resend) => Self::Pending,
+            (Self::Inflight, LeaseEnded) => Self::InDoubt,
+            (Self::Claimed, Settle(to @ (Self::Pending | Self::Failed))) => to,
+            (Self::Inflight, Settle(to @ (Self::Pending | Self::Sent | Self::Failed | Self::InDoubt))) => to,
+            // The clear truth, come late.
+            (Self::InDoubt, Settle(to @ (Self::Sent | Self::Failed))) => to,
+            _ => return None,
+        })
+    }
+}
+
 impl std::str::FromStr for DeliveryState {
     type Err = String;
 

@@ -10,6 +10,7 @@ mod disk;
 mod editing;
 mod faultsmtpd;
 mod fetch;
+mod histories;
 mod hours;
 mod house;
 mod issue_file;
