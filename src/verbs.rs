@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod app;
 pub mod archive;
+pub mod breakers;
 pub mod catcher;
 pub mod deliver;
 pub mod demo;
@@ -21,6 +22,7 @@ pub mod progress;
 pub mod publish;
 pub mod refusal;
 pub mod relays;
+pub mod replies;
 pub mod scheduling;
 pub mod signing;
 pub mod start;

@@ -11,10 +11,12 @@ use crate::store::Store;
 use crate::values::clock::Clock;
 use crate::values::ids::IssueId;
 use crate::values::token::Keyring;
+use crate::verbs::breakers::Breakers;
 use crate::verbs::departed::Departed;
 use crate::verbs::nodes::Node;
 use crate::verbs::outlet::Outlet;
 use crate::verbs::progress::Looks;
+use crate::verbs::replies::Replies;
 
 /// Cheap to clone; made once, in `verbs::start`.
 #[derive(Clone)]
@@ -31,6 +33,10 @@ pub struct Parts {
     pub departed: Departed,
     /// This process among those that serve the database.
     pub node: Node,
+    /// What pauses an issue by itself.
+    pub breakers: Breakers,
+    /// What an answer means.
+    pub replies: Replies,
     /// What was answered lately to those who watch an issue go out.
     pub looks: Looks,
     /// Rung when there may be something to send or to schedule; loops also wake by themselves.
@@ -57,7 +63,22 @@ impl App {
         let (wake, stop) = (Notify::new(), CancellationToken::new());
         let (departed, looks) = (Departed::default(), Looks::default());
         let node = Node::default();
-        Self(Arc::new(Parts { config, store, clock, keys, outlet, departed, node, looks, wake, changed, stop }))
+        let (breakers, replies) = (Breakers::default(), Replies::default());
+        Self(Arc::new(Parts {
+            config,
+            store,
+            clock,
+            keys,
+            outlet,
+            departed,
+            node,
+            breakers,
+            replies,
+            looks,
+            wake,
+            changed,
+            stop,
+        }))
     }
 }
 

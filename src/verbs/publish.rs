@@ -188,6 +188,7 @@ pub async fn pause(app: &App, issue: IssueId, why: &str) -> anyhow::Result<()> {
 /// # Errors
 /// [`Refusal`], or the store cannot.
 pub async fn resume(app: &App, issue: IssueId) -> anyhow::Result<()> {
+    app.breakers.forget(issue);
     shift(app, issue, &[IssueState::Paused], IssueState::Sending, "resumed").await
 }
 
