@@ -42,17 +42,15 @@ impl Breakers {
     }
 }
 
-/// Counts what is on the disk now, and pauses the issue where it is too much. Does not wait for the pause.
-pub fn watch(app: &App, issue: IssueId, end: &End) {
-    let Some(why) = app.breakers.saw(issue, end) else { return };
-    let app = app.clone();
-    tokio::spawn(async move {
+/// Pauses these issues for these reasons.
+pub async fn pause(app: &App, issues: Vec<(IssueId, String)>) {
+    for (issue, why) in issues {
         tracing::warn!(issue = issue.0, "an issue is paused by itself; the reason is on its page");
-        match publish::pause(&app, issue, &why).await {
+        match publish::pause(app, issue, &why).await {
             // Paused or cancelled meanwhile: just as well.
             Err(error) if error.is::<Refusal>() => {}
             Err(error) => tracing::error!("an issue that should pause could not be paused: {error:#}"),
             Ok(()) => {}
         }
-    });
+    }
 }

@@ -120,6 +120,7 @@ impl Engine {
         if instance::hold(&self.app).await?.is_some() {
             return Ok(());
         }
+        self.app.replies.refresh(&self.app.config.data);
         let now = self.app.clock.now();
         if now.since(self.recovered_at) >= RECOVER_EVERY_MS {
             self.recovered_at = now;

@@ -23,6 +23,7 @@ mod plans;
 mod postbox;
 mod public;
 mod readers;
+mod replies;
 mod reports;
 mod scheduling;
 mod script;

@@ -10,11 +10,11 @@ use super::job::{Job, Key};
 use super::maker::Spare;
 use super::ready::Ready;
 use super::writer::Writer;
-use crate::delivery::outcome::Fault;
+use crate::delivery::outcome::{Fault, Speaker};
 use crate::delivery::reply::Answer;
 use crate::delivery::retry::relay_rest_ms;
 use crate::delivery::state::DeliveryState;
-use crate::delivery::step::{End, Note, Said, Tried, step};
+use crate::delivery::step::{End, Note, Said, Tried};
 use crate::smtp::client::Target;
 use crate::store::relay;
 use crate::values::clock::Millis;
@@ -137,12 +137,13 @@ impl Lane {
     /// There is no connection; always a fault of ours.
     pub(super) fn unreachable(self: &Arc<Self>, answer: &Answer) {
         let tried = Tried { attempts: 0, first_at: Millis(0), now: self.app.clock.now() };
-        let (_, fault) = step(tried, answer, super::chance());
-        self.rest(fault.unwrap_or(Fault::Connection), answer);
+        let (end, fault) = self.app.replies.step(Speaker::Relay, tried, answer, super::chance());
+        self.rest(fault.unwrap_or(Fault::Connection), end.note.wait_ms, answer);
     }
 
     /// A fault of ours: the relay rests, with the answer as the reason, what waits goes back, and no reader is touched.
-    pub(super) fn rest(self: &Arc<Self>, fault: Fault, answer: &Answer) {
+    /// `wait_ms`: the answer, or its rule, asks for a rest of so long.
+    pub(super) fn rest(self: &Arc<Self>, fault: Fault, wait_ms: Option<i64>, answer: &Answer) {
         if self.is_resting() || self.telling.swap(true, Ordering::SeqCst) {
             return;
         }
@@ -150,7 +151,7 @@ impl Lane {
         self.give_back(self.ready.hold().iter().map(|made| made.job.key()));
         let (lane, answer) = (Arc::clone(self), answer.clone());
         self.notes.spawn(async move {
-            let until = match pause(&lane.app, lane.relay, fault, &answer).await {
+            let until = match pause(&lane.app, lane.relay, fault, wait_ms, &answer).await {
                 Ok(until) => until,
                 Err(error) => {
                     tracing::warn!("the relay's rest could not be written down: {error:#}");
@@ -169,7 +170,13 @@ impl Lane {
     }
 }
 
-async fn pause(app: &App, id: Option<RelayId>, fault: Fault, answer: &Answer) -> anyhow::Result<Millis> {
+async fn pause(
+    app: &App,
+    id: Option<RelayId>,
+    fault: Fault,
+    wait_ms: Option<i64>,
+    answer: &Answer,
+) -> anyhow::Result<Millis> {
     let Some(id) = id else { return Ok(app.clock.now().plus(REST_WITHOUT_ROW_MS)) };
     let mut tx = app.store.write().await?;
     let Some(row) = relay::by_id(&mut tx, id).await? else { anyhow::bail!("the relay is gone") };
@@ -177,7 +184,8 @@ async fn pause(app: &App, id: Option<RelayId>, fault: Fault, answer: &Answer) ->
         return Ok(until);
     }
     let faults = u32::try_from(row.faults + 1).unwrap_or(u32::MAX);
-    let until = tx.now.plus(relay_rest_ms(faults, fault.rest_min_ms(), super::chance()));
+    let least_ms = wait_ms.unwrap_or(0).max(fault.rest_min_ms());
+    let until = tx.now.plus(relay_rest_ms(faults, least_ms, super::chance()));
     let said = Said::of(answer);
     let code = said.code.map(|code| format!(" {code}")).unwrap_or_default();
     let reason = format!("{}:{code} {}", said.stage.unwrap_or_default(), said.text.unwrap_or_default());

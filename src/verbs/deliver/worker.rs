@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::job::{Key, Made};
 use super::lane::Lane;
 use super::writer::Mark;
+use crate::delivery::outcome::Speaker;
 use crate::delivery::reply::Answer;
 use crate::delivery::state::DeliveryState;
-use crate::delivery::step::{End, Note, Said, step};
+use crate::delivery::step::{End, Note, Said};
 use crate::smtp::client::{Cargo, Carried, Connection, Handover, connect};
 use crate::verbs::failpoint;
 
@@ -123,12 +124,13 @@ impl Worker {
 
     fn conclude(&self, laden: &Laden, answer: &Answer) {
         let now = self.lane.app.clock.now();
-        let (end, fault) = step(laden.made.job.tried(now), answer, super::chance());
+        let app = &self.lane.app;
+        let (end, fault) = app.replies.step(Speaker::Relay, laden.made.job.tried(now), answer, super::chance());
         if end.to == DeliveryState::Sent {
             self.lane.works();
         }
         if let Some(fault) = fault {
-            self.lane.rest(fault, answer);
+            self.lane.rest(fault, end.note.wait_ms, answer);
         }
         if end.to == DeliveryState::Pending {
             failpoint::pass("before-retry");

@@ -16,6 +16,7 @@ use super::job::{Key, Order};
 use crate::audience::status::Status;
 use crate::delivery::state::DeliveryState;
 use crate::delivery::step::End;
+use crate::store::delivery::by_subscriber;
 use crate::store::delivery::claim;
 use crate::store::delivery::settle::{Settlement, settle};
 use crate::store::event::About;
@@ -26,6 +27,7 @@ use crate::values::address::Address;
 use crate::values::clock::Millis;
 use crate::values::ids::{IssueId, NewsletterId, SubscriberId};
 use crate::verbs::app::App;
+use crate::verbs::breakers;
 use crate::verbs::failpoint;
 
 /// Orders in one commit: beyond a few hundred a group costs no less a row (measured), and the marks in it wait.
@@ -142,7 +144,7 @@ async fn run(app: App, mut queue: mpsc::UnboundedReceiver<Order>, busy: Arc<Atom
         let mut refusals = 0;
         loop {
             match commit(&app, &group).await {
-                Ok(marked) => break tell(&app, &mut group, &marked),
+                Ok(marked) => break breakers::pause(&app, tell(&app, &mut group, &marked)).await,
                 Err(error) => {
                     tracing::error!("the ledger cannot be written, sending waits: {error:#}");
                     refusals += 1;
@@ -197,7 +199,7 @@ async fn write_ends(tx: &mut Tx, group: &[Order]) -> anyhow::Result<()> {
         match *key {
             Key::Copy { issue, newsletter, subscriber, epoch } => {
                 copies.push(settlement(issue, subscriber, epoch, end));
-                if end.hard {
+                if end.hard || is_struck(tx, subscriber, issue, end).await? {
                     bounce(tx, newsletter, subscriber, issue, end).await?;
                 }
             }
@@ -225,6 +227,21 @@ fn settlement(issue: IssueId, subscriber: SubscriberId, epoch: i64, end: &End) -
 fn letter_end(id: crate::values::ids::LetterId, epoch: i64, end: &End) -> LetterEnd {
     let End { to, next_at, tried, said, reason, .. } = end.clone();
     LetterEnd { id, epoch, to, next_at, tried, stage: said.stage, code: said.code, text: said.text, reason }
+}
+
+/// Deliveries of a reader that are looked at for earlier refusals.
+const STRIKES_LOOKED_AT: i64 = 20;
+
+/// Whether this is the refusal that makes the address no good: the same reason as for issues before it, and none was
+/// taken in between.
+async fn is_struck(tx: &mut Tx, who: SubscriberId, issue: IssueId, end: &End) -> anyhow::Result<bool> {
+    if end.note.hard_after < 2 || end.to != DeliveryState::Failed {
+        return Ok(false);
+    }
+    let rows = by_subscriber(tx, who, STRIKES_LOOKED_AT).await?;
+    let before = rows.iter().filter(|row| row.issue_id != issue).take_while(|row| row.state != DeliveryState::Sent);
+    let strikes = before.filter(|row| row.state == DeliveryState::Failed && row.reason == end.reason).count();
+    Ok(strikes + 1 >= end.note.hard_after as usize)
 }
 
 /// The address is no good: the subscription ends, and nobody writes to it again.
@@ -289,9 +306,9 @@ async fn write_marks(tx: &mut Tx, group: &[Order]) -> anyhow::Result<Marked> {
     Ok(marked)
 }
 
-/// After the commit: connections get their answers, live pages hear of it.
-fn tell(app: &App, group: &mut Vec<Order>, marked: &Marked) {
-    let mut changed = BTreeSet::new();
+/// After the commit: connections get their answers, live pages hear of it. Gives the issues that should pause, and why.
+fn tell(app: &App, group: &mut Vec<Order>, marked: &Marked) -> Vec<(IssueId, String)> {
+    let (mut changed, mut too_much) = (BTreeSet::new(), Vec::new());
     for order in group.drain(..) {
         let (Order::Mark { key, .. } | Order::Settle { key, .. } | Order::Release { key }) = &order;
         let made = match *key {
@@ -301,6 +318,9 @@ fn tell(app: &App, group: &mut Vec<Order>, marked: &Marked) {
             }
             Key::Letter { id, epoch } => marked.contains(&(epoch, id.0)),
         };
+        if let Order::Settle { key: Key::Copy { issue, .. }, end } = &order {
+            too_much.extend(app.breakers.saw(*issue, end).map(|why| (*issue, why)));
+        }
         if let Order::Mark { answer, .. } = order {
             // A connection that went away in the meantime leaves its row in flight, and so in doubt.
             let _ = answer.send(made);
@@ -309,4 +329,5 @@ fn tell(app: &App, group: &mut Vec<Order>, marked: &Marked) {
     for issue in changed {
         let _ = app.changed.send(issue);
     }
+    too_much
 }
