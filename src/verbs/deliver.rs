@@ -134,13 +134,8 @@ impl Engine {
         for relay in wanted {
             let running = self.lines.get(&relay).is_some_and(|line| !line.is_finished());
             if !running {
-                let line = Line::new(
-                    self.app.clone(),
-                    relay,
-                    self.writer.clone(),
-                    self.makers.clone(),
-                    self.stop.clone(),
-                );
+                let line =
+                    Line::new(self.app.clone(), relay, self.writer.clone(), self.makers.clone(), self.stop.clone());
                 self.lines.insert(relay, tokio::spawn(line.run()));
             }
         }

@@ -9,6 +9,7 @@ mod editor;
 mod find;
 mod frame;
 mod home;
+mod hours;
 mod import;
 mod issues;
 mod lead;
@@ -51,6 +52,7 @@ pub(super) fn router() -> Router<App> {
         .route("/n/{slug}/settings/identity", post(settings::identity))
         .route("/n/{slug}/settings/look", post(settings::look))
         .route("/n/{slug}/settings/slot", post(settings::slot))
+        .route("/n/{slug}/settings/hours", post(settings::hours))
         .route("/n/{slug}/settings/relay", post(settings::relay))
         .route("/n/{slug}/settings/relay/try", post(settings::try_relay))
         .route("/n/{slug}/settings/release", post(settings::release))

@@ -65,6 +65,7 @@ pub fn router() -> Router<App> {
         .route("/r/{token}/reason", post(leave::reason))
         .route("/r/{token}/preferences", get(preferences::show))
         .route("/r/{token}/name", post(preferences::name))
+        .route("/r/{token}/zone", post(preferences::zone))
         .route("/r/{token}/pause", get(leave::show).post(preferences::pause))
         .route("/r/{token}/resume", post(preferences::resume))
         .route("/r/{token}/web", get(archive::web_copy))

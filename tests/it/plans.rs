@@ -130,7 +130,9 @@ async fn postgres(app: &TestApp, hot: Vec<Hot>) {
         let plan: Vec<(String,)> = sqlx::query_as(text).fetch_all(&pool).await.expect(statement.0);
         let steps: Vec<String> = plan.into_iter().map(|(step,)| step).collect();
         let walks = steps.iter().any(|step| {
-            ["delivery", "subscriber", "subscription"].iter().any(|table| step.contains(&format!("Seq Scan on {table}")))
+            ["delivery", "subscriber", "subscription"]
+                .iter()
+                .any(|table| step.contains(&format!("Seq Scan on {table}")))
         });
         assert!(!walks, "{} walks: {steps:#?}", statement.0);
     }

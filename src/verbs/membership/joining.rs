@@ -17,6 +17,7 @@ use crate::values::address::Address;
 use crate::values::clock::Millis;
 use crate::values::ids::SubscriberId;
 use crate::values::token::{BadToken, Purpose};
+use crate::values::zone;
 use crate::verbs::app::App;
 
 /// Confirmations that one mailbox gets in any span of a day, over all newsletters and however many machines ask
@@ -44,6 +45,8 @@ pub struct SignUp {
     pub form_url: String,
     /// What was typed into the field that people don't see.
     pub trap: String,
+    /// The IANA zone of the device it was filled in on, or empty.
+    pub zone: String,
     /// Token of the time the form was shown; forms pasted into other sites have none.
     pub shown: Option<String>,
 }
@@ -136,6 +139,10 @@ async fn ask(tx: &mut Tx, form: &SignUp, id: SubscriberId) -> anyhow::Result<boo
                 source: form.form_url.clone(),
                 ip: form.ip.to_string(),
             };
+            // A zone that there is not is a browser's fault, and nobody's to mend.
+            if let Some(zone) = zone::find(&form.zone).ok().filter(|_| !form.zone.is_empty()) {
+                subscriber::learn_zone(tx, id, zone::name_of(&zone)).await?;
+            }
             subscription::begin(tx, newsletter, id, Status::Pending, &consent).await?;
             let about = About { newsletter: Some(newsletter), subscriber: Some(id), ..About::default() };
             let detail = json!({"consent": consent.text, "form": consent.source, "ip": consent.ip});

@@ -24,6 +24,7 @@ struct ReaderPage {
     id: String,
     address: String,
     name: String,
+    lives_in: String,
     state: Option<Ink>,
     suppressed: String,
     standfirst: String,
@@ -71,6 +72,7 @@ fn view(frame: Frame, room: &Room, history: &History, now: Millis) -> ReaderPage
         id: history.subscriber.id.to_string(),
         address: history.subscriber.address.clone(),
         name: history.subscriber.name.clone(),
+        lives_in: lives_in(&history.subscriber.zone, now),
         state: here.map(ink),
         suppressed: history.suppression.as_ref().map(|row| row.reason.replace('_', " ")).unwrap_or_default(),
         standfirst: format!("{since} Got {}.", count(got, "issue", "issues")),
@@ -79,6 +81,11 @@ fn view(frame: Frame, room: &Room, history: &History, now: Millis) -> ReaderPage
         line: lines(&history.entries, zone),
         can_leave: here.is_some_and(|row| row.left_at.is_none()),
     }
+}
+
+/// "Pacific/Auckland, where it is Thu 26 Nov, 09:00"; empty where it is not known.
+fn lives_in(zone: &str, now: Millis) -> String {
+    if zone.is_empty() { String::new() } else { format!("{zone}, where it is {}", When::new(now, zone).short) }
 }
 
 fn consent(row: &Subscription, zone: &str) -> Consent {
@@ -125,6 +132,7 @@ fn event(entry: &Entry, at: String) -> Line {
         "subscription.resumed" => ("good", "play", "Resumed".to_owned(), String::new()),
         "subscriber.suppressed" => ("bad", "stop", "Suppressed: never to be mailed".to_owned(), text("by")),
         "subscriber.unsuppressed" => ("plain", "undo", "Suppression lifted".to_owned(), text("by")),
+        "subscriber.zone" => ("plain", "clock", "Said where they live".to_owned(), text("zone")),
         "subscriber.named" => ("plain", "pencil", "Changed the name".to_owned(), String::new()),
         "letter.sent" => ("plain", "mail", letter(&text("kind")).to_owned(), String::new()),
         "letter.failed" => ("bad", "mail", format!("{}: failed", letter(&text("kind"))), why(&text("reason"))),

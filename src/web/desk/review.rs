@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::editor::advice;
 use super::frame::Frame;
 use super::home;
+use super::hours::{HoursForm, Picture, picture};
 use super::room::Edition;
 use super::said::Said;
 use super::settings::{Firing, firings};
@@ -17,14 +18,16 @@ use super::words::{count, from_now, number};
 use crate::audience::status::Status;
 use crate::delivery::counts::Counts;
 use crate::issue::finding::Severity;
+use crate::schedule::hours::forecast::Forecast;
+use crate::schedule::hours::{Hours, Wishes};
 use crate::schedule::wall::{self, Moment};
 use crate::schedule::zone;
-use crate::store::delivery::freeze;
 use crate::store::issue::IssueState;
 use crate::store::{Tx, desk, subscription};
 use crate::values::clock::Millis;
 use crate::verbs::app::{App, to_the_end};
 use crate::verbs::editing::rendering::{self, Ready};
+use crate::verbs::hours::{self as verbs_hours, Begin};
 use crate::verbs::publish;
 use crate::web::error::{WebError, capital, page, page_with, sentence};
 use crate::web::see_other;
@@ -50,6 +53,8 @@ struct ReviewPage {
     reply_to: String,
     proof: String,
     choice: Choice,
+    picture: Option<Picture>,
+    hours_words: Vec<String>,
     zones: Vec<String>,
     firings: Vec<Firing>,
     has_slot: bool,
@@ -69,6 +74,8 @@ pub(super) struct Choice {
     /// `2026-11-29T09:00`
     wall: String,
     zone: String,
+    #[serde(flatten)]
+    hours: HoursForm,
 }
 
 /// The choice, understood.
@@ -101,13 +108,18 @@ async fn review(
     let name = issue_name(&edition.issue);
     let frame = edition.frame(app, format!("Review {}", name.to_lowercase())).await?.telling(said);
     let mut tx = app.store.read().await?;
-    let readers = freeze::mailable(&mut tx, edition.paper.id).await?;
     complete(&mut choice, edition, tx.now);
-    let time = understood(&choice, edition, tx.now);
+    let (time, hours) = match choice.hours.wishes() {
+        Ok(wishes) => (understood(&mut tx, &choice, &wishes.hours(), edition).await?, wishes.hours()),
+        Err(why) => (Err(why), verbs_hours::of(Some(&edition.issue), &edition.paper)),
+    };
     if let (Err(why), true) = (&time, error.is_empty()) {
         error = sentence(why);
     }
     let hold = i64::try_from(app.config.hold_seconds).unwrap_or(i64::MAX);
+    let begin = begin(time.as_ref().ok(), &hours, edition, tx.now, hold);
+    let (readers, seen) = verbs_hours::outlook(&mut tx, &edition.paper, &hours, begin).await?;
+    let seen = seen.filter(|_| time.is_ok());
     let (rows, outside) = audience(&mut tx, edition).await?;
     let of = |severity: Severity| {
         ready
@@ -124,8 +136,10 @@ async fn review(
         is_planned: edition.issue.state != IssueState::Draft,
         subject: subject(&edition.issue),
         readers: count(readers, "reader", "readers"),
-        when: spoken(time.as_ref().ok(), &edition.paper.zone),
-        standfirst: standfirst(time.as_ref().ok(), tx.now),
+        when: spoken(time.as_ref().ok(), &hours, &edition.paper.zone),
+        standfirst: standfirst(time.as_ref().ok(), tx.now, &hours, seen.as_ref(), &edition.paper.zone),
+        picture: seen.as_ref().and_then(|seen| picture(seen, &edition.paper.zone)),
+        hours_words: hours.words().iter().map(|words| capital(words)).collect(),
         rows,
         total: number(readers),
         outside,
@@ -156,6 +170,9 @@ fn complete(choice: &mut Choice, edition: &Edition, now: Millis) {
     if choice.wall.is_empty() {
         choice.wall = edition.issue.scheduled_wall.clone().unwrap_or_default();
     }
+    if choice.hours.hours.is_empty() {
+        choice.hours = HoursForm::of(&verbs_hours::of(Some(&edition.issue), &edition.paper));
+    }
     if !matches!(choice.when.as_str(), "now" | "at" | "slot") {
         let has_slot = !home::firings(&edition.paper, now).is_empty();
         choice.when = match (edition.issue.state, has_slot) {
@@ -167,22 +184,57 @@ fn complete(choice: &mut Choice, edition: &Edition, now: Millis) {
     }
 }
 
-fn understood(choice: &Choice, edition: &Edition, now: Millis) -> Result<Time, String> {
-    match choice.when.as_str() {
+async fn understood(
+    tx: &mut Tx,
+    choice: &Choice,
+    hours: &Hours,
+    edition: &Edition,
+) -> anyhow::Result<Result<Time, String>> {
+    Ok(match choice.when.as_str() {
         "now" => Ok(Time::Now),
-        "slot" => match home::firings(&edition.paper, now).first() {
+        "slot" => match home::firings(&edition.paper, tx.now).first() {
             Some(at) => Ok(Time::Slot(*at)),
             None => Err("this newsletter has no weekly slot; set one in Settings, or choose a time".into()),
         },
         _ if choice.wall.trim().is_empty() => Err("choose a day and a time".into()),
         _ => {
-            wall::parse(&choice.wall.replace('T', " "), &choice.zone, now).map(Time::At).map_err(|why| why.to_string())
+            let wall = choice.wall.replace('T', " ");
+            match verbs_hours::moment(tx, &edition.paper, hours, &wall, &choice.zone).await {
+                Ok(moment) => Ok(Time::At(moment)),
+                Err(error) => Err(error.downcast::<wall::BadMoment>()?.to_string()),
+            }
         }
+    })
+}
+
+/// When it would begin: what the count by zones starts from.
+fn begin(time: Option<&Time>, hours: &Hours, edition: &Edition, now: Millis, hold_seconds: i64) -> Begin {
+    match time {
+        Some(Time::At(moment)) => Begin { wall: Some(moment.wall), passed_before: moment.at, start: moment.at },
+        Some(Time::Slot(at)) => {
+            let tz = zone::find(&edition.paper.zone).unwrap_or(jiff::tz::TimeZone::UTC);
+            let start = if hours.local.is_some() { now } else { *at };
+            Begin { wall: Some(tz.to_datetime(at.timestamp())), passed_before: now, start }
+        }
+        _ => Begin { wall: None, passed_before: now, start: now.plus(hold_seconds.saturating_mul(Millis::SECOND)) },
     }
 }
 
 /// "on Sun 29 Nov 2026 09:00 America/Vancouver (UTC−7)", or "now".
-fn spoken(time: Option<&Time>, zone: &str) -> String {
+fn spoken(time: Option<&Time>, hours: &Hours, zone: &str) -> String {
+    let clock =
+        |wall: jiff::civil::DateTime| format!("{} on each reader’s own clock", wall.strftime("%H:%M on %a %-d %b %Y"));
+    match (time, hours.local) {
+        (Some(Time::Now), Some(hour)) => {
+            return format!("at {} today on each reader’s own clock", hour.strftime("%H:%M"));
+        }
+        (Some(Time::At(moment)), Some(_)) => return format!("at {}", clock(moment.wall)),
+        (Some(Time::Slot(at)), Some(_)) => {
+            let tz = zone::find(zone).unwrap_or(jiff::tz::TimeZone::UTC);
+            return format!("at {}", clock(tz.to_datetime(at.timestamp())));
+        }
+        _ => {}
+    }
     let say = |at: Millis, name: &str| zone::find(name).map(|tz| wall::say(at, &tz)).unwrap_or_default();
     match time {
         Some(Time::Now) => "now".into(),
@@ -192,7 +244,21 @@ fn spoken(time: Option<&Time>, zone: &str) -> String {
     }
 }
 
-fn standfirst(time: Option<&Time>, now: Millis) -> String {
+fn standfirst(time: Option<&Time>, now: Millis, hours: &Hours, seen: Option<&Forecast>, zone: &str) -> String {
+    let Some(seen) = seen else { return plain_standfirst(time, now) };
+    let frozen = match (time, hours.local) {
+        (Some(Time::Now), _) => "Nothing leaves before the hold is over. ",
+        (_, Some(_)) => "The audience is counted when the first leave; whoever joins after that gets the next issue. ",
+        _ => "The audience is counted again at that moment; this is today’s count. ",
+    };
+    let note = match time {
+        Some(Time::At(moment)) => moment.note.as_deref().map(sentence).unwrap_or_default(),
+        _ => String::new(),
+    };
+    format!("{}. {frozen}{note}", capital(&seen.sentence(zone)))
+}
+
+fn plain_standfirst(time: Option<&Time>, now: Millis) -> String {
     let away = |at: Millis| {
         let utc = super::words::When::new(at, "UTC");
         format!("That is {}, {} UTC.", from_now(at, now), utc.short)
@@ -245,20 +311,35 @@ fn proof(ready: &Ready) -> String {
     ready.rendered.hash.chars().take(8).collect()
 }
 
+/// What was agreed to. Hours that are the newsletter's own are left unsaid: they follow it.
+async fn agreed(app: &App, edition: &Edition, choice: &Choice) -> anyhow::Result<Result<(Wishes, Time), String>> {
+    let paper = verbs_hours::of(None, &edition.paper);
+    let wishes = match choice.hours.wishes() {
+        Err(why) => return Ok(Err(why)),
+        _ if choice.hours.hours.is_empty() => edition.issue.hours.parse().unwrap_or_default(),
+        Ok(wishes) if wishes.hours() == paper => Wishes::default(),
+        Ok(wishes) => wishes,
+    };
+    let mut tx = app.store.read().await?;
+    let hours = Wishes::effective(&wishes.to_string(), &edition.paper.hours);
+    Ok(understood(&mut tx, choice, &hours, edition).await?.map(|time| (wishes, time)))
+}
+
 /// The one button.
 pub(super) async fn agree(
     State(app): State<App>,
     edition: Edition,
     Form(choice): Form<Choice>,
 ) -> Result<Response, WebError> {
-    let time = match understood(&choice, &edition, app.clock.now()) {
-        Ok(time) => time,
+    let (wishes, time) = match agreed(&app, &edition, &choice).await? {
+        Ok(agreed) => agreed,
         Err(why) => return refused(&app, &edition, choice, &why).await,
     };
     let (on, id) = (app.clone(), edition.issue.id);
     let hold_ms = i64::try_from(app.config.hold_seconds).unwrap_or(i64::MAX).saturating_mul(Millis::SECOND);
     let from = edition.issue.state;
     let done = to_the_end(async move {
+        verbs_hours::set(&on, id, wishes).await?;
         match time {
             Time::Now => publish::send(&on, id, hold_ms).await.map(|_| "/sending?said=published"),
             Time::At(moment) => {

@@ -179,7 +179,9 @@ async fn live(app: &App, edition: &Edition) -> anyhow::Result<Live> {
     let held = progress.hold_until.filter(|until| *until > now && progress.state == IssueState::Sending);
     let later = if held.is_some() { 0 } else { desk::later(&mut app.store.read().await?, id).await? };
     let problems = progress::problems(app, id, PROBLEMS_SHOWN).await?;
-    Ok(view(edition, &progress, held, later.min(progress.counts.pending), &problems, now))
+    // Those that wait for their hour are not late.
+    let later = (later - progress.waiting).clamp(0, progress.counts.pending);
+    Ok(view(edition, &progress, held, later, &problems, now))
 }
 
 fn view(
@@ -254,18 +256,30 @@ fn headline(name: &str, progress: &Progress, held: Option<Millis>) -> String {
 fn eta(progress: &Progress, held: Option<Millis>, later: i64, zone: &str, now: Millis) -> String {
     let waiting =
         if later > 0 { format!(" {} tried again later.", count(later, "mail is", "mails are")) } else { String::new() };
-    let left = progress.counts.unfinished() - later;
+    let waiting = waiting + &waits(progress, zone, now);
+    let left = progress.counts.unfinished() - later - progress.waiting;
     match (progress.state, held, progress.per_minute) {
         (IssueState::Sending, Some(until), _) => format!("Nothing leaves before {}.", When::new(until, zone).seconds),
-        (IssueState::Paused, ..) => format!("{} until you resume.", count(left, "mail waits", "mails wait")),
+        (IssueState::Paused, ..) => {
+            format!("{} until you resume.", count(left + progress.waiting, "mail waits", "mails wait"))
+        }
         (IssueState::Sending, None, Some(pace)) if pace >= 1.0 && left > 0 => {
             let away = millis_left(left, pace);
             format!("Done about {}, in {}.{waiting}", When::new(now.plus(away), zone).time, span(away))
         }
         (IssueState::Sending, None, _) if left > 0 => format!("{} left.{waiting}", count(left, "mail", "mails")),
+        (IssueState::Sending, None, _) if progress.waiting > 0 => waiting.trim_start().to_owned(),
         (IssueState::Sending, None, _) => format!("Everything was tried.{waiting}"),
         _ => String::new(),
     }
+}
+
+/// " 1,204 wait for their hour; the next at Thu 26 Nov, 14:00 UTC.", or nothing.
+fn waits(progress: &Progress, zone: &str, now: Millis) -> String {
+    let Some(next) = progress.waiting_next else { return String::new() };
+    let (wait, when) = (count(progress.waiting, "waits", "wait"), When::new(next, "UTC").short);
+    let here = When::near(next, now, zone);
+    format!(" {wait} for their hour; the next at {when} UTC, here {here}. Whoever joins now gets the next issue.")
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "an estimate, in minutes")]

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::frame::{Frame, Here};
 use super::home;
+use super::hours::HoursForm;
 use super::nodes::{self, NodeLine};
 use super::room::Room;
 use super::said::Said;
@@ -20,6 +21,7 @@ use crate::store::relay::{self, Relay};
 use crate::values::clock::Millis;
 use crate::values::relay::{RelayUrl, Tls};
 use crate::verbs::app::{App, to_the_end};
+use crate::verbs::hours as verbs_hours;
 use crate::verbs::problem::Problem;
 use crate::verbs::relays::{self, Hello};
 use crate::verbs::{instance, newsletters};
@@ -38,6 +40,8 @@ struct SettingsPage {
     slot: SlotForm,
     slot_words: String,
     firings: Vec<Firing>,
+    hours: HoursForm,
+    hours_words: Vec<String>,
     relay: RelayForm,
     relay_state: Option<Ink>,
     relay_note: String,
@@ -182,6 +186,8 @@ async fn settings_page(app: &App, frame: Frame, paper: Newsletter) -> anyhow::Re
         slot: SlotForm::of(&paper),
         slot_words: home::schedule(&paper).map(|schedule| sentence(&schedule.words())).unwrap_or_default(),
         firings: firings(&paper, now),
+        hours: HoursForm::of(&verbs_hours::of(None, &paper)),
+        hours_words: verbs_hours::of(None, &paper).words(),
         relay: RelayForm::of(kept.as_ref()),
         relay_state,
         relay_note,
@@ -259,6 +265,28 @@ pub(super) async fn slot(State(app): State<App>, room: Room, Form(form): Form<Sl
     };
     changed.max_lateness_ms = hours * Millis::HOUR;
     save(app, room, changed, "slot", Some(form)).await
+}
+
+pub(super) async fn hours(
+    State(app): State<App>,
+    room: Room,
+    Form(form): Form<HoursForm>,
+) -> Result<Response, WebError> {
+    let mut changed = room.paper.clone();
+    match form.wishes() {
+        Ok(wishes) => {
+            // All off is nothing said: a newsletter like any other.
+            let plain = wishes.hours().is_plain();
+            changed.hours = if plain { String::new() } else { wishes.to_string() };
+            save(app, room, changed, "hours", None).await
+        }
+        Err(why) => {
+            let frame = room.frame(&app, Here::Settings, "Settings").await?;
+            let mut again = settings_page(&app, frame, room.paper).await?;
+            (again.wrong, again.errors, again.hours) = ("hours", vec![sentence(&why)], form);
+            page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+        }
+    }
 }
 
 async fn save(

@@ -97,6 +97,7 @@ pub(super) fn why(reason: &str) -> String {
         "suppressed" => "must not be mailed (suppressed)",
         "paused" => "paused by the reader",
         "cancelled" => "the rest was cancelled",
+        "hour_passed" => "their hour had passed when it began",
         "interrupted" => "the machine stopped while it was on the wire",
         "render" => "the message could not be made",
         "unknown-user" => "there is no such mailbox",

@@ -5,6 +5,7 @@ use url::Url;
 use super::card::Card;
 use super::words::{Words, around, put, words};
 use crate::issue::words::direction;
+use crate::schedule::hours::Wishes;
 use crate::store::newsletter::Newsletter;
 use crate::verbs::app::App;
 use crate::verbs::archive;
@@ -30,6 +31,8 @@ pub(super) struct Frame {
     pub(super) root: String,
     /// Scheme, host and port of the public URL.
     pub(super) origin: String,
+    /// Issues go out at each reader's own hour, so the form asks the browser for its zone.
+    pub(super) asks_zone: bool,
     language: String,
     accents: (String, String),
 }
@@ -49,6 +52,7 @@ impl Frame {
             from_address: n.from_address,
             latest: None,
             here: "",
+            asks_zone: Wishes::effective("", &n.hours).local.is_some(),
             root,
             origin,
             language: n.language,
@@ -80,6 +84,7 @@ impl Frame {
             editor: String::new(),
             latest: None,
             here: "",
+            asks_zone: false,
             root,
             origin,
             language: "en".into(),
@@ -150,10 +155,12 @@ impl Frame {
     }
 
     /// Content Security Policy of the pages. Pictures of issues carry the public URL, which is another origin where
-    /// the page is looked at by another name (a tunnel, an address in the local network).
+    /// the page is looked at by another name (a tunnel, an address in the local network). Scripts run only where there
+    /// is one: the two lines that ask the browser for its zone.
     pub(super) fn policy(&self) -> String {
+        let scripts = if self.asks_zone { "script-src 'self'; " } else { "" };
         format!(
-            "default-src 'none'; style-src 'self'; img-src 'self' {}; font-src 'self'; form-action 'self'; \
+            "default-src 'none'; {scripts}style-src 'self'; img-src 'self' {}; font-src 'self'; form-action 'self'; \
              base-uri 'none'; frame-ancestors 'none'",
             self.origin
         )

@@ -27,6 +27,12 @@ struct Preferences {
     /// The sentence that says until when.
     paused_until: Option<String>,
     personal: String,
+    /// The zone matters here: the newsletter goes by it, or the reader has said one.
+    shows_zone: bool,
+    zone: String,
+    zone_is: String,
+    zone_none: String,
+    zones: Vec<String>,
 }
 
 pub(super) async fn show(State(app): State<App>, Path(token): Path<String>) -> Result<Response, WebError> {
@@ -50,6 +56,25 @@ pub(super) async fn name(
     let (app2, token2) = (app.clone(), token.clone());
     match to_the_end(async move { membership::set_name(&app2, &token2, &named.name).await }).await? {
         Ok(seat) => form(&app, &seat, &token, Some(Done::Saved)).await,
+        Err(bad) => no_such_token(&app, bad),
+    }
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct Zoned {
+    #[serde(default)]
+    zone: String,
+}
+
+pub(super) async fn zone(
+    State(app): State<App>,
+    Path(token): Path<String>,
+    Form(Zoned { zone }): Form<Zoned>,
+) -> Result<Response, WebError> {
+    let (app2, token2) = (app.clone(), token.clone());
+    match to_the_end(async move { membership::set_zone(&app2, &token2, &zone).await }).await? {
+        Ok((seat, None)) => form(&app, &seat, &token, Some(Done::Saved)).await,
+        Ok((seat, Some(_))) => form(&app, &seat, &token, Some(Done::NoSuchZone)).await,
         Err(bad) => no_such_token(&app, bad),
     }
 }
@@ -83,6 +108,7 @@ pub(super) async fn resume(State(app): State<App>, Path(token): Path<String>) ->
 #[derive(Clone, Copy)]
 enum Done {
     Saved,
+    NoSuchZone,
     Paused,
     Resumed,
 }
@@ -100,12 +126,19 @@ async fn form(app: &App, seat: &Seat, token: &str, done: Option<Done>) -> Result
     let until = row.paused_until.filter(|until| active && *until > app.clock.now().0);
     let paused_until = until.map(|until| put(f.w.paused_until, "date", &date(until)));
     let said = match done {
+        Some(Done::NoSuchZone) => Some(f.w.zone_unknown.to_owned()),
         Some(Done::Saved) => Some(f.w.saved.to_owned()),
         Some(Done::Paused) => paused_until.clone(),
         Some(Done::Resumed) => Some(f.w.resumed.to_owned()),
         None => None,
     };
+    let lives = if person.zone.is_empty() { newsletter.zone.as_str() } else { person.zone.as_str() };
     let page = Preferences {
+        shows_zone: f.asks_zone || !person.zone.is_empty(),
+        zone_is: put(f.w.zone_is, "zone", lives),
+        zone_none: put(f.w.zone_none, "zone", &newsletter.zone),
+        zones: if f.asks_zone || !person.zone.is_empty() { crate::values::zone::names() } else { Vec::new() },
+        zone: person.zone.clone(),
         said,
         address: masked(seat).unwrap_or_default(),
         since: put(f.w.since, "date", &date(row.confirmed_at.unwrap_or(row.consent_at))),

@@ -65,6 +65,8 @@ pub(super) struct Filled {
     name: String,
     /// The field that people don't see.
     website: String,
+    /// What the browser says; empty without a script.
+    zone: String,
     shown: Option<String>,
 }
 
@@ -92,6 +94,7 @@ pub(super) async fn submit(
         ip,
         form_url: form_url(&app, &headers, &newsletter),
         trap: filled.website,
+        zone: filled.zone,
         shown: filled.shown,
         newsletter: newsletter.clone(),
     };

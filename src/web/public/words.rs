@@ -123,6 +123,15 @@ pub(super) struct Words {
     pub(super) since: &'static str,
     pub(super) not_subscribed: &'static str,
     pub(super) name_heading: &'static str,
+    pub(super) zone_goes_along: &'static str,
+    pub(super) zone_heading: &'static str,
+    pub(super) zone_text: &'static str,
+    pub(super) zone: &'static str,
+    /// `{zone}` in these three.
+    pub(super) zone_is: &'static str,
+    pub(super) zone_none: &'static str,
+    pub(super) zone_device: &'static str,
+    pub(super) zone_unknown: &'static str,
     pub(super) name_note: &'static str,
     pub(super) name: &'static str,
     pub(super) save: &'static str,
@@ -207,6 +216,7 @@ mod tests {
             for text in [w.read_before, w.read_number] {
                 assert_eq!(text.matches("{number}").count(), 1, "{language}: {text}");
             }
+            assert!([w.zone_is, w.zone_none, w.zone_device].iter().all(|text| text.matches("{zone}").count() == 1));
             assert!(w.since.contains("{date}") && w.paused_until.contains("{date}"));
             assert!(w.arrives_text.contains("{sender}") && w.wrong_dotless.contains("{part}"));
         }
