@@ -1,5 +1,7 @@
 //! `bench`: figures of this machine, one part of the way at a time.
 
+mod figures;
+pub mod import;
 pub mod ledger;
 pub mod message;
 pub mod wire;
@@ -12,6 +14,7 @@ pub enum BenchCommand {
     Message(message::MessageArgs),
     Wire(wire::WireArgs),
     Freeze(ledger::FreezeArgs),
+    Import(import::ImportArgs),
     Ledger(ledger::LedgerArgs),
     Send(ledger::SendArgs),
 }
@@ -23,6 +26,7 @@ pub async fn run(command: &BenchCommand) -> anyhow::Result<()> {
         BenchCommand::Message(args) => message::run(args),
         BenchCommand::Wire(args) => wire::run(args).await,
         BenchCommand::Freeze(args) => ledger::freeze(args).await,
+        BenchCommand::Import(args) => import::run(args).await,
         BenchCommand::Ledger(args) => ledger::ledger(args).await,
         BenchCommand::Send(args) => ledger::send(args).await,
     }

@@ -29,8 +29,6 @@ const READERS_MAX: u32 = 8;
 const CHECKPOINT_PAGES: &str = "4000";
 /// The log is cut to this many bytes when it begins anew: a frozen audience of a million makes it ten times as long.
 const LOG_BYTES_KEPT: &str = "67108864";
-/// The writer's cache in KiB, negative as SQLite wants it: a chunk of a freeze fits without spilling.
-const WRITER_CACHE: &str = "-16384";
 /// Postgres connections of one node.
 const PG_CONNECTIONS_MAX: u32 = 16;
 
@@ -307,11 +305,8 @@ async fn open_sqlite(path: &Path) -> anyhow::Result<Pools> {
         .busy_timeout(Duration::from_millis(BUSY_MS))
         .disable_statement_logging();
     let opening = || format!("the database {} cannot be opened", path.display());
-    let writing = options
-        .clone()
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-        .pragma("journal_size_limit", LOG_BYTES_KEPT)
-        .pragma("cache_size", WRITER_CACHE);
+    let writing =
+        options.clone().pragma("wal_autocheckpoint", CHECKPOINT_PAGES).pragma("journal_size_limit", LOG_BYTES_KEPT);
     let mut write = writing.connect().await.with_context(opening)?;
     let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut write).await?;
     refuse_old_sqlite(&version)?;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Args;
 
+use super::figures::{self, Spread, Took, Watch};
 use super::wire::sink;
 use crate::config::Config;
 use crate::delivery::state::DeliveryState;
@@ -31,6 +32,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct FreezeArgs {
     #[arg(long, default_value_t = 1_000_000)]
     pub readers: i64,
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Claim, mark and settle without a network, in groups of several sizes
@@ -38,9 +41,14 @@ pub struct FreezeArgs {
 pub struct LedgerArgs {
     #[arg(long, default_value_t = 200_000)]
     pub readers: i64,
-    /// Readers of each size of group
-    #[arg(long, default_value_t = 20_000)]
+    /// Readers of each size of group in each round
+    #[arg(long, default_value_t = 8_000)]
     pub each: i64,
+    /// Make every commit longer by so many milliseconds, as on a slower disk
+    #[arg(long, default_value_t = 0)]
+    pub commit_delay: u64,
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Send an issue to a sink: claim, compose, sign, mark, SMTP, settle
@@ -57,9 +65,9 @@ pub struct SendArgs {
 }
 
 /// A house in a folder of its own, removed at the end.
-struct Bench {
-    app: App,
-    newsletter: NewsletterId,
+pub(super) struct Bench {
+    pub(super) app: App,
+    pub(super) newsletter: NewsletterId,
     folder: PathBuf,
 }
 
@@ -71,7 +79,7 @@ impl Drop for Bench {
 }
 
 impl Bench {
-    async fn open(readers: i64, port: u16, connections: i64) -> anyhow::Result<Self> {
+    pub(super) async fn open(readers: i64, port: u16, connections: i64) -> anyhow::Result<Self> {
         let clock = Clock::System;
         let folder = std::env::temp_dir().join(format!("broadsheet-bench-{}", AttemptId::new(clock.now())));
         let config = Config {
@@ -133,68 +141,158 @@ fn rendered(size: usize) -> Rendered {
     }
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
-}
-
 #[expect(clippy::cast_precision_loss, reason = "figures for a person to read")]
 fn rate(many: i64, took: Duration) -> f64 {
     many as f64 / took.as_secs_f64()
+}
+
+/// What the freeze came to.
+#[derive(serde::Serialize)]
+struct Frozen {
+    readers: i64,
+    seconds: Spread,
+    cpu_seconds: Spread,
+    /// The longest that a page's counts took while an audience was frozen beside them.
+    read_meanwhile_ms_max: f64,
+    memory_most_kib: u64,
 }
 
 /// # Errors
 /// When the store cannot.
 pub async fn freeze(args: &FreezeArgs) -> anyhow::Result<()> {
     let bench = Bench::open(args.readers, 25, 1).await?;
-    let mut times = Vec::new();
+    let (first, _) = bench.publish(1_000).await?;
+    let (mut wall, mut cpu, mut longest) = (Vec::new(), Vec::new(), Duration::ZERO);
     for _ in 0..ROUNDS {
-        let (issue, took) = bench.publish(1_000).await?;
-        times.push(took);
-        let began = Instant::now();
-        let mut tx = bench.app.store.read().await?;
-        let counts = delivery::counts(&mut tx, issue).await?;
-        drop(tx);
-        println!("counted {} rows in {:.1} ms", counts.total(), began.elapsed().as_secs_f64() * 1_000.0);
+        let done = tokio_util::sync::CancellationToken::new();
+        let reading = tokio::spawn(read_until(bench.app.clone(), first, done.clone()));
+        let watch = Watch::start()?;
+        bench.publish(1_000).await?;
+        let took = watch.stop()?;
+        done.cancel();
+        longest = longest.max(reading.await??);
+        wall.push(took.wall.as_secs_f64());
+        cpu.push(took.cpu.as_secs_f64());
     }
-    println!("freeze of {} readers: {:.2} s (median of {ROUNDS})", args.readers, median(times).as_secs_f64());
-    println!("{}", memory()?);
+    let frozen = Frozen {
+        readers: args.readers,
+        seconds: Spread::of(wall),
+        cpu_seconds: Spread::of(cpu),
+        read_meanwhile_ms_max: longest.as_secs_f64() * 1_000.0,
+        memory_most_kib: figures::memory_most_kib()?,
+    };
+    if args.json {
+        println!("{}", serde_json::to_string(&frozen)?);
+    } else {
+        println!("freeze of {} readers: {} s, CPU {} s", frozen.readers, frozen.seconds, frozen.cpu_seconds);
+        println!("an issue's row read meanwhile: {:.1} ms at most", frozen.read_meanwhile_ms_max);
+        println!("memory: {} KiB at most", frozen.memory_most_kib);
+    }
     Ok(())
 }
+
+/// Reads an issue's row again and again, as the desk does; gives the longest that it took.
+async fn read_until(app: App, issue: IssueId, done: tokio_util::sync::CancellationToken) -> anyhow::Result<Duration> {
+    let mut longest = Duration::ZERO;
+    while !done.is_cancelled() {
+        let began = Instant::now();
+        let mut tx = app.store.read().await?;
+        store::issue::by_id(&mut tx, issue).await?;
+        drop(tx);
+        longest = longest.max(began.elapsed());
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(longest)
+}
+
+/// What one size of group came to.
+#[derive(serde::Serialize)]
+struct Grouped {
+    group: usize,
+    readers_a_second: Spread,
+    wall_us_a_reader: Spread,
+    cpu_us_a_reader: Spread,
+}
+
+/// Readers of one claim, as the engine claims them.
+const CLAIMED_AT_ONCE: i64 = 512;
 
 /// # Errors
 /// When the store cannot.
 pub async fn ledger(args: &LedgerArgs) -> anyhow::Result<()> {
     let bench = Bench::open(args.readers, 25, 1).await?;
     let (issue, _) = bench.publish(1_000).await?;
-    println!("claim, mark and settle, one commit each, {} readers in the issue", args.readers);
-    for group in [1, 20, 100, 500] {
-        let most = if group == 1 { args.each / 20 } else { args.each };
-        let (began, mut done) = (Instant::now(), 0);
-        while done < most {
-            done += one_group(&bench, issue, group).await?;
+    let store = bench.app.store.clone().with_commit_delay(Duration::from_millis(args.commit_delay));
+    let (sizes, mut took) = ([1, 20, 100, 500], [const { Vec::new() }; 4]);
+    // Round by round and not size by size, so that a machine that slows down slows all of them.
+    for _ in 0..ROUNDS {
+        for (place, group) in sizes.into_iter().enumerate() {
+            let most = if group == 1 { args.each / 20 } else { args.each };
+            let (watch, mut done) = (Watch::start()?, 0);
+            while done < most {
+                done += one_claim(&store, bench.newsletter, issue, group, CLAIMED_AT_ONCE.min(most - done)).await?;
+            }
+            took[place].push((watch.stop()?, done));
         }
-        let took = began.elapsed();
-        let each = took.as_secs_f64() * 1e6 / rate(done, Duration::from_secs(1));
-        println!("groups of {group:>3}: {:>8.0} readers/s, {each:>6.1} µs each", rate(done, took));
+    }
+    let figures: Vec<Grouped> = sizes.into_iter().zip(took).map(|(group, took)| grouped(group, &took)).collect();
+    if args.json {
+        println!("{}", serde_json::to_string(&figures)?);
+        return Ok(());
+    }
+    println!("claims of {CLAIMED_AT_ONCE}; marks, then outcomes, one commit each; {} readers", args.readers);
+    for at in figures {
+        println!(
+            "groups of {:>3}: {} readers/s; {} µs each, CPU {} µs",
+            at.group, at.readers_a_second, at.wall_us_a_reader, at.cpu_us_a_reader
+        );
     }
     Ok(())
 }
 
-async fn one_group(bench: &Bench, issue: IssueId, limit: i64) -> anyhow::Result<i64> {
-    let mut tx = bench.app.store.write().await?;
-    let (epoch, lease_until, next_at) = (AttemptId::new(tx.now).0, tx.now.plus(Millis::MINUTE), tx.now);
-    let wanted = Claim { issue, newsletter: bench.newsletter, epoch, lease_until, limit };
-    let (claimed, _) = claim(&mut tx, wanted).await?;
+fn grouped(group: usize, took: &[(Took, i64)]) -> Grouped {
+    let each = |time: fn(&Took) -> Duration| {
+        Spread::of(took.iter().map(|(took, done)| 1e6 / rate(*done, time(took)).max(1e-9)).collect())
+    };
+    Grouped {
+        group,
+        readers_a_second: Spread::of(took.iter().map(|(took, done)| rate(*done, took.wall)).collect()),
+        wall_us_a_reader: each(|took| took.wall),
+        cpu_us_a_reader: each(|took| took.cpu.max(Duration::from_micros(1))),
+    }
+}
+
+/// One claim; then its readers in groups, each marked in one commit and settled in the next.
+async fn one_claim(
+    store: &store::Store,
+    newsletter: NewsletterId,
+    issue: IssueId,
+    group: usize,
+    limit: i64,
+) -> anyhow::Result<i64> {
+    let mut tx = store.write().await?;
+    let (epoch, lease_until) = (AttemptId::new(tx.now).0, tx.now.plus(Millis::MINUTE));
+    let (claimed, _) = claim(&mut tx, Claim { issue, newsletter, epoch, lease_until, limit }).await?;
     tx.commit().await?;
     anyhow::ensure!(!claimed.is_empty(), "the issue has too few readers for this bench; give it more");
     let who: Vec<SubscriberId> = claimed.iter().map(|reader| reader.recipient.subscriber()).collect();
-    let mut tx = bench.app.store.write().await?;
-    let marked = mark(&mut tx, issue, epoch, lease_until, &who).await?;
-    tx.commit().await?;
-    let ends = marked.iter().map(|subscriber| Settlement {
+    let mut done = 0;
+    for some in who.chunks(group) {
+        let mut tx = store.write().await?;
+        let marked = mark(&mut tx, issue, epoch, lease_until, some).await?;
+        tx.commit().await?;
+        let ends: Vec<Settlement> = marked.iter().map(|who| sent(issue, *who, epoch, lease_until)).collect();
+        let mut tx = store.write().await?;
+        done += i64::try_from(settle(&mut tx, &ends).await?)?;
+        tx.commit().await?;
+    }
+    Ok(done)
+}
+
+fn sent(issue: IssueId, subscriber: SubscriberId, epoch: i64, next_at: Millis) -> Settlement {
+    Settlement {
         issue,
-        subscriber: *subscriber,
+        subscriber,
         epoch,
         to: DeliveryState::Sent,
         next_at,
@@ -203,12 +301,7 @@ async fn one_group(bench: &Bench, issue: IssueId, limit: i64) -> anyhow::Result<
         code: Some(250),
         text: Some("2.0.0 Ok: queued as 4XyZ12abcDEF".into()),
         reason: None,
-    });
-    let ends: Vec<Settlement> = ends.collect();
-    let mut tx = bench.app.store.write().await?;
-    let settled = settle(&mut tx, &ends).await?;
-    tx.commit().await?;
-    Ok(i64::try_from(settled)?)
+    }
 }
 
 /// # Errors
