@@ -33,3 +33,4 @@ mod wire;
 mod wire_carry;
 mod wire_chaos;
 mod wire_private;
+mod wire_reply;

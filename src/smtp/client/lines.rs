@@ -23,21 +23,19 @@ pub enum Parsed {
 /// reply carry different codes, the last one counts, as it is the one that ends it.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> Parsed {
-    let mut lines = Vec::new();
     let mut used = 0;
     while let Some(end) = memchr::memchr(b'\n', &bytes[used..]) {
         let line = &bytes[used..used + end];
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
         used += end + 1;
-        let Some((code, last, text)) = split(line) else {
+        let Some((code, last, _)) = split(line) else {
             return Parsed::Garbage(format!("the server said {:?}, which is not SMTP", shorten(line)));
         };
-        lines.push(String::from_utf8_lossy(text).into_owned());
         if used > REPLY_BYTES_MAX {
             break;
         }
+        // Only a whole reply is copied: one that dribbles in is looked at many times.
         if last {
-            return Parsed::Whole { code, lines, used };
+            return Parsed::Whole { code, lines: texts(&bytes[..used]), used };
         }
     }
     if bytes.len() > REPLY_BYTES_MAX {
@@ -46,8 +44,16 @@ pub fn parse(bytes: &[u8]) -> Parsed {
     Parsed::More
 }
 
-/// `(code, is the last line, text)` of one line.
+/// The texts of the lines of a whole reply.
+fn texts(reply: &[u8]) -> Vec<String> {
+    let lines = reply.split_inclusive(|byte| *byte == b'\n');
+    let texts = lines.filter_map(|line| split(line.strip_suffix(b"\n").unwrap_or(line)));
+    texts.map(|(_, _, text)| String::from_utf8_lossy(text).into_owned()).collect()
+}
+
+/// `(code, is the last line, text)` of one line without its LF.
 fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     let (digits, rest) = line.split_at_checked(3)?;
     if !digits.iter().all(u8::is_ascii_digit) {
         return None;

@@ -228,8 +228,12 @@ impl Wire {
     pub(super) async fn lines_by(&mut self, stage: Stage, deadline: Instant) -> Result<Lines, Answer> {
         let broken = |why: String| Answer::Broken { stage, why };
         let mut began = None;
+        let mut seen = 0;
         loop {
-            match lines::parse(&self.read) {
+            // A line that is not over yet tells nothing new, however many pieces it comes in.
+            let news = memchr::memchr(b'\n', &self.read[seen..]).is_some() || self.read.len() > lines::REPLY_BYTES_MAX;
+            seen = self.read.len();
+            match if news { lines::parse(&self.read) } else { Parsed::More } {
                 Parsed::Whole { code, lines, used } => {
                     self.read.drain(..used);
                     return Ok(Lines { code, lines });
