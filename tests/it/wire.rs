@@ -433,6 +433,7 @@ async fn the_bench_sends_what_it_says_and_stops_at_a_refusal() {
         mode: vec![Manner::Auto, Manner::Bdat],
         window: 4,
         into: Vec::new(),
+        rtt: 0,
         to,
     };
     let postbox = Postbox::start(Script::new().offering(&["PIPELINING", "CHUNKING"])).await;

@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use broadsheet::delivery::reply::{Answer, Reply, Stage};
-use broadsheet::smtp::client::{Cargo, Carried, Connection, Handover, Mode, Target, Window, connect};
+use broadsheet::smtp::client::{Cargo, Carried, Connection, Handover, Mode, Target, WINDOW_AUTO, Window, connect};
 use tokio::sync::Notify;
 
 use crate::postbox::{Act, Log, Postbox, Script};
 use crate::wire::{AMPLE, BODY, FROM, SHORT, target};
 
+/// One way to a relay that is far, and back.
+const FAR: Duration = Duration::from_millis(20);
 const CHUNKS: &[&str] = &["PIPELINING", "CHUNKING", "SIZE 50000000"];
 
 pub(crate) struct Parcel {
@@ -69,6 +72,14 @@ impl Load {
     /// What comes back stale goes out again.
     pub(crate) fn again(self) -> Self {
         Self { again: true, ..self }
+    }
+
+    /// Each text longer than any buffer, with a dot at the beginning of every line.
+    pub(crate) fn big(mut self) -> Self {
+        for parcel in &mut self.waiting {
+            parcel.text.extend(b".23456789abcdef\r\n".repeat(10_000));
+        }
+        self
     }
 
     fn take(&mut self) -> Option<Parcel> {
@@ -193,6 +204,47 @@ async fn every_mode_carries_all_in_order_and_gives_the_connection_back() {
         let log = postbox.log();
         assert_eq!((log.connections, log.mails.len()), (2, 11), "{mode:?}");
         assert_eq!(log.mails[3].bytes, text(3));
+    }
+}
+
+#[tokio::test]
+async fn the_measured_round_trip_decides_how_messages_follow() {
+    for (ehlo_late, mail_late, mode) in [
+        (true, true, Mode::Chunks { window: WINDOW_AUTO }),
+        // A relay that looks our name up at EHLO is slow once, and near all the same.
+        (true, false, Mode::Near),
+        (false, false, Mode::Near),
+    ] {
+        let (ehlo, mail) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let mut script = script(CHUNKS);
+        let hello = b"250-postbox.example\r\n250-CHUNKING\r\n250 PIPELINING\r\n".to_vec();
+        if ehlo_late {
+            script = script.on("EHLO", Act::Held(Arc::clone(&ehlo), hello));
+        }
+        if mail_late {
+            script = script.on_some("MAIL", 0, 1, Act::Held(Arc::clone(&mail), b"250 2.1.0 Ok\r\n".to_vec()));
+        }
+        let postbox = Postbox::start(script).await;
+        let target = target(&postbox);
+        let far_away = async {
+            for (verb, go) in [("EHLO", &ehlo), ("MAIL", &mail)] {
+                postbox.wait_until(verb, |log| log.commands.iter().any(|line| line.starts_with(verb))).await;
+                // The length of the way, and nothing that is waited for.
+                tokio::time::sleep(FAR).await;
+                go.notify_one();
+            }
+        };
+        let mut load = Load::of(3);
+        let carrying = async {
+            let connection = open(&target).await;
+            assert_eq!(connection.mode(), Mode::Near, "one alone goes first and is measured");
+            connection.carry(&mut load).await.expect("nothing was wrong")
+        };
+        let (connection, ()) = tokio::join!(carrying, far_away);
+        assert_eq!(connection.mode(), mode, "{:?}", connection.round_trip());
+        assert_eq!(words(&load), ["sent"; 3]);
+        let chunks = postbox.log().commands.iter().filter(|line| line.starts_with("BDAT")).count();
+        assert_eq!(chunks, if mode == Mode::Near { 0 } else { 2 }, "{:?}", postbox.log().commands);
     }
 }
 

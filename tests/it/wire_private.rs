@@ -1,11 +1,12 @@
 //! Our client, TLS and passwords.
 
 use broadsheet::delivery::reply::Stage;
-use broadsheet::smtp::client::{Credentials, Target, Trust, connect};
+use broadsheet::smtp::client::{Credentials, Target, Trust, Window, connect};
 use broadsheet::values::relay::Tls;
 
 use crate::postbox::{Act, Identity, Postbox, Script};
 use crate::wire::{AMPLE, FROM, SHORT, assert_broken_at, is_sent, once, refusal, target};
+use crate::wire_carry::Load;
 
 fn tls_target(postbox: &Postbox, tls: Tls, identity: &Identity) -> Target {
     Target {
@@ -68,6 +69,23 @@ async fn starttls_and_implicit_tls_carry_messages() {
     let (handover, clean) = connection.send(FROM, "ann@example.com", &big, || true).await;
     assert!(is_sent(&handover) && clean.is_some());
     assert_eq!(postbox.mails()[0].bytes, big);
+}
+
+#[tokio::test]
+async fn several_messages_on_the_wire_go_through_tls_as_they_are() {
+    let identity = Identity::of("localhost");
+    for (offers, window) in [(&["PIPELINING", "CHUNKING"][..], 3), (&["PIPELINING"], 2), (&["PIPELINING"], 1)] {
+        let postbox = Postbox::start(Script::new().offering(offers).tls_at_once(&identity)).await;
+        let target = Target { window: Window::Fixed(window), ..tls_target(&postbox, Tls::Implicit, &identity) };
+        let connection = connect(&target).await.unwrap_or_else(|answer| panic!("{answer:?}"));
+        let mut load = Load::of(5).big();
+        assert!(connection.carry(&mut load).await.is_some());
+        assert!(load.ended.values().all(is_sent), "{offers:?}");
+        let dots = b".23456789abcdef\r\n".repeat(10_000);
+        let mails = postbox.mails();
+        assert_eq!(mails.len(), 5);
+        assert!(mails.iter().all(|mail| mail.bytes.ends_with(&dots)), "{offers:?}");
+    }
 }
 
 #[tokio::test]

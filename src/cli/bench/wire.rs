@@ -1,9 +1,12 @@
 //! `bench wire`: how fast messages go over SMTP, without ledger and rendering, side by side with Postfix's own load
 //! generator where that is installed. Figures of one run mean nothing next to those of another; their ratio does.
 
+pub(super) mod distance;
 pub mod receiver;
 pub(super) mod sink;
 pub mod source;
+
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -35,8 +38,11 @@ pub struct WireArgs {
     /// Receivers to start and send to; several with commas
     #[arg(long, value_enum, default_value = "own,smtp-sink", value_delimiter = ',')]
     pub into: Vec<Kind>,
+    /// Milliseconds to the receiver and back, added on the way to it
+    #[arg(long, default_value_t = 0)]
+    pub rtt: u64,
     /// Send to this relay on the loopback instead, which must throw the mail away
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "into")]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["into", "rtt"])]
     pub to: Option<String>,
 }
 
@@ -48,14 +54,19 @@ pub async fn run(args: &WireArgs) -> anyhow::Result<()> {
     if args.messages == 0 || args.connections.contains(&0) {
         bail!("there must be at least one message and one connection; nothing was sent");
     }
-    println!("{} messages of {} bytes, median of {ROUNDS} rounds", args.messages, args.size);
+    let far = if args.rtt > 0 { format!("{} ms there and back, ", args.rtt) } else { String::new() };
+    println!("{} messages of {} bytes, {far}median of {ROUNDS} rounds", args.messages, args.size);
     if let Some(to) = &args.to {
         let (host, port) = to.rsplit_once(':').context("--to is written HOST:PORT")?;
         return compare(args, to, host, port.parse().context("--to is written HOST:PORT")?).await;
     }
     for into in &args.into {
         match Receiver::start(*into).await? {
-            Some(receiver) => compare(args, into.name(), "127.0.0.1", receiver.port).await?,
+            Some(receiver) => {
+                let (port, far) = (receiver.port, Duration::from_millis(args.rtt));
+                let port = if far.is_zero() { port } else { distance::start(port, far)? };
+                compare(args, into.name(), "127.0.0.1", port).await?;
+            }
             None => println!("{}: not there, no comparison", into.name()),
         }
     }
