@@ -87,10 +87,16 @@ impl TestApp {
             Engine::Sqlite => folder.join("broadsheet.db").display().to_string(),
             Engine::Postgres => schema(&format!("broadsheet_test_{}", EventId::new(NOW))).await,
         };
-        let store = Store::open(&url, clock.clone()).await.expect("opens");
+        Self::opened(&url, clock, folder).await
+    }
+
+    /// On the database at `url`, with that clock, in that folder.
+    pub(crate) async fn opened(url: &str, clock: Clock, folder: PathBuf) -> Self {
+        let store = Store::open(url, clock.clone()).await.expect("opens");
         store.migrate().await.expect("migrates");
         let config = Config {
             data: folder.clone(),
+            database: if store.is_sqlite() { String::new() } else { url.to_owned() },
             public_url: "http://127.0.0.1:8080".into(),
             helo: "news.example".into(),
             return_domain: "bounce.example".into(),

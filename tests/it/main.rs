@@ -17,6 +17,7 @@ mod issue_file;
 mod kill;
 mod licences;
 mod media;
+mod nodes;
 mod parse;
 mod parse_limits;
 mod plans;
