@@ -34,7 +34,7 @@ pub async fn hold(app: &App) -> anyhow::Result<Option<String>> {
 ///
 /// # Errors
 /// When the store cannot.
-pub async fn is_held(tx: &mut Tx) -> Result<bool, sqlx::Error> {
+pub async fn is_held(tx: &mut Tx) -> anyhow::Result<bool> {
     Ok(setting::get(tx, HOLD).await?.is_some())
 }
 

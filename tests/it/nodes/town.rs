@@ -135,6 +135,18 @@ impl Town {
         delivery::page(&mut tx, self.issue, SubscriberId(0), None, 10_000).await.expect("reads")
     }
 
+    /// Of a node that was taken for dead and came back, the ledger may learn one thing: how what it left in doubt
+    /// ended, told under the very epoch of that try. Nothing else is different from `before`.
+    pub(super) async fn check_since(&self, before: &[DeliveryRow]) {
+        let after = self.rows().await;
+        assert_eq!(after.len(), before.len());
+        for (before, after) in before.iter().zip(&after).filter(|(before, after)| before != after) {
+            let learns = before.state == DeliveryState::InDoubt && before.epoch == after.epoch;
+            let ended = matches!(after.state, DeliveryState::Sent | DeliveryState::Failed);
+            assert!(learns && ended, "a zombie wrote: {before:?} became {after:?}");
+        }
+    }
+
     /// Every reader's copies are what the ledger says, and no more is in doubt than `deaths` explain, with those of
     /// nodes that a busy machine made miss their beats.
     pub(super) async fn check(&self, deaths: usize, nodes: &[Node]) {
