@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::app::App;
-use crate::smtp::client::{Credentials, Target};
+use crate::smtp::client::{Credentials, Target, Timeouts};
 use crate::store::relay::Relay;
 use crate::values::relay::Tls;
 
@@ -45,6 +45,9 @@ pub fn target(app: &App, relay: Option<&Relay>) -> Option<Target> {
         (Outlet::Relays, Some(row)) => {
             let port = u16::try_from(row.port).unwrap_or(0);
             let mut target = Target::new(row.host.as_str(), port, row.tls, helo);
+            if let Some(each) = app.config.smtp_patience {
+                target.timeouts = Timeouts::all(each);
+            }
             target.plain_allowed = app.config.allow_relay_without_tls;
             target.credentials = match (&row.username, &row.password) {
                 (Some(username), Some(password)) => {

@@ -123,15 +123,16 @@ pub async fn freeze(
         return Err(Refusal::NoRelay.into());
     }
     store::rendering::insert(&mut tx, issue, rendered, hold_until).await?;
-    failpoint::pass("publishing");
+    failpoint::check("publishing")?;
     let audience = hours::freeze(&mut tx, &row, &newsletter, hold_until).await?;
     if audience == 0 {
         return Err(Refusal::NoReaders.into());
     }
     store::issue::set_audience(&mut tx, issue, audience).await?;
     note(&mut tx, "issue.published", &row, json!({ "audience": audience, "hash": rendered.hash })).await?;
-    failpoint::pass("frozen");
+    failpoint::check("frozen")?;
     tx.commit().await?;
+    failpoint::check("published")?;
     tell(app, issue);
     Ok(Published::Now { audience, hold_until })
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::app::App;
 use super::refusal::Refusal;
-use super::{hours, notices, publish};
+use super::{failpoint, hours, notices, publish};
 use crate::schedule::hours::plan;
 use crate::schedule::slots::{self, Decision, Situation};
 use crate::schedule::{Firing, Schedule, wall, zone};
@@ -130,7 +130,9 @@ async fn decide_slots(app: &App, id: NewsletterId) -> anyhow::Result<()> {
     for decision in decisions {
         carry_out(app, &mut tx, &newsletter, ahead, decision).await?;
     }
+    failpoint::check("slot-before-commit")?;
     tx.commit().await?;
+    failpoint::check("slot-after-commit")?;
     app.wake.notify_waiters();
     Ok(())
 }

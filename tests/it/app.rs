@@ -82,19 +82,28 @@ impl TestApp {
 
     /// On that engine, with that clock, in that folder.
     pub(crate) async fn inside(engine: Engine, clock: Clock, folder: PathBuf) -> Self {
+        Self::set_up(engine, clock, folder, |_| {}).await
+    }
+
+    /// The same, with some settings of its own.
+    pub(crate) async fn set_up(engine: Engine, clock: Clock, folder: PathBuf, set: impl FnOnce(&mut Config)) -> Self {
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         let url = match engine {
             Engine::Sqlite => folder.join("broadsheet.db").display().to_string(),
             Engine::Postgres => schema(&format!("broadsheet_test_{}", EventId::new(NOW))).await,
         };
-        Self::opened(&url, clock, folder).await
+        Self::opened_with(&url, clock, folder, set).await
     }
 
     /// On the database at `url`, with that clock, in that folder.
     pub(crate) async fn opened(url: &str, clock: Clock, folder: PathBuf) -> Self {
+        Self::opened_with(url, clock, folder, |_| {}).await
+    }
+
+    async fn opened_with(url: &str, clock: Clock, folder: PathBuf, set: impl FnOnce(&mut Config)) -> Self {
         let store = Store::open(url, clock.clone()).await.expect("opens");
         store.migrate().await.expect("migrates");
-        let config = Config {
+        let mut config = Config {
             data: folder.clone(),
             database: if store.is_sqlite() { String::new() } else { url.to_owned() },
             public_url: "http://127.0.0.1:8080".into(),
@@ -102,6 +111,7 @@ impl TestApp {
             return_domain: "bounce.example".into(),
             ..Config::default()
         };
+        set(&mut config);
         let keys = Keyring::new(vec![("k1".into(), [7; 32])]);
         let app = App::new(config, store, clock, keys);
         lend_dkim_key(&app).await;

@@ -117,3 +117,61 @@ async fn sending_waits_for_space_and_goes_on_by_itself() {
     got.dedup();
     assert_eq!((got.len(), postbox.mails().len()), (READERS, READERS), "everybody once");
 }
+
+#[tokio::test]
+async fn while_another_program_locks_the_database_nobody_is_told_yes_and_afterwards_all_goes_on() {
+    let (app, postbox) = (TestApp::at(Engine::Sqlite, Clock::System).await, Postbox::start(Script::new()).await);
+    let newsletter = app.newsletter(&format!("smtp://127.0.0.1:{}", postbox.port())).await;
+    app.readers(newsletter, READERS).await;
+    let issue = app.draft(newsletter).await;
+    app.publish(issue, 0).await.expect("can be published");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("http://{}/tidewater/subscribe", listener.local_addr().expect("it is bound"));
+    tokio::spawn(web::serve(app.app.clone(), listener));
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let client = reqwest::Client::new();
+    let sign_up = async |n: usize| {
+        let form = client.post(&url).header("content-type", "application/x-www-form-urlencoded");
+        form.body(format!("email=new{n}%40readers.example")).send().await.expect("an answer").status()
+    };
+    let engine = tokio::spawn(deliver::run(app.app.clone()));
+    postbox.wait_for(5).await;
+    let path = app.folder.join("broadsheet.db").display().to_string();
+    let other = broadsheet::store::Store::open(&path, Clock::System).await.expect("opens");
+    let lock = other.write().await.expect("locks");
+    let told = sign_up(0).await;
+    drop(lock);
+    assert_eq!(told, StatusCode::SERVICE_UNAVAILABLE, "it was told something while nothing could be kept");
+    assert_eq!(sign_up(1).await, StatusCode::OK, "and afterwards it works at once");
+    // Everybody of the issue, and the letter to whoever signed up.
+    postbox.wait_for(READERS + 1).await;
+    app.stop.cancel();
+    engine.await.expect("runs").expect("ends");
+    let counts = app.counts(issue).await;
+    assert_eq!((counts.sent, counts.in_doubt), (READERS as i64, 0), "{counts:?}");
+    assert_eq!(postbox.mails().len(), READERS + 1, "everybody once");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_and_forth_sends_nothing_twice_and_loses_nobody() {
+    use broadsheet::values::clock::Millis;
+    for engine in crate::app::engines() {
+        let script = Script::new().on_some(".", 10, 30, crate::postbox::Act::say("451 4.3.0 Try again later"));
+        let (app, postbox) = (TestApp::on(engine).await, Postbox::start(script).await);
+        let newsletter = app.newsletter(&format!("smtp://127.0.0.1:{}", postbox.port())).await;
+        app.readers(newsletter, READERS).await;
+        let issue = app.draft(newsletter).await;
+        app.publish(issue, 0).await.expect("can be published");
+        for step in [0, -2 * Millis::HOUR, 4 * Millis::HOUR, -Millis::HOUR, -Millis::MINUTE, 12 * Millis::HOUR] {
+            app.clock.advance(step);
+            deliver::drain(&app).await.expect("drains");
+        }
+        let counts = app.counts(issue).await;
+        assert_eq!(
+            (counts.sent, counts.in_doubt, counts.unfinished()),
+            (READERS as i64, 0, 0),
+            "{engine:?} {counts:?}"
+        );
+        assert_eq!(postbox.mails().len(), READERS, "{engine:?}: everybody once");
+    }
+}

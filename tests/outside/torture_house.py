@@ -215,8 +215,9 @@ class House:
 
     def again(self):
         """Publishes what was left a draft by a publisher that was killed."""
-        for row in self.rows("SELECT id FROM issue WHERE state = 'draft'"):
-            self.command("issue", "send", str(row["id"]), "--hold", "0s", "--yes")
+        for row in self.rows("SELECT subject FROM issue WHERE state = 'draft'"):
+            number = int(row["subject"].split()[1])
+            self.command("issue", "send", self.issues[number - 1], "--hold", "0s", "--yes")
 
     def finish_publishing(self):
         self.again()

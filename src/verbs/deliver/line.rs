@@ -240,7 +240,7 @@ impl Line {
         let wanted = Claim { issue: id, newsletter, epoch, lease_until, limit: i64::try_from(self.share).unwrap_or(1) };
         let (claimed, skipped) = claim(&mut tx, wanted).await?;
         tx.commit().await?;
-        failpoint::pass("claimed");
+        failpoint::check("claimed")?;
         let copy = |reader| Job::Copy { sheet: Arc::clone(&sheet), reader, epoch };
         Ok(self.hand_out(lane, claimed.into_iter().map(copy).collect()) + skipped)
     }
@@ -282,7 +282,9 @@ impl Line {
         let counts = delivery::counts(&mut tx, issue.id).await?;
         let about = About { newsletter: Some(issue.newsletter_id), issue: Some(issue.id), ..About::default() };
         event::insert(&mut tx, "issue.sent", about, &json!(counts)).await?;
+        failpoint::check("finish-before-commit")?;
         tx.commit().await?;
+        failpoint::check("finish-after-commit")?;
         self.sheets.retain(|(id, _), _| *id != issue.id);
         let _ = self.app.changed.send(issue.id);
         Ok(())

@@ -185,9 +185,9 @@ async fn commit(app: &App, group: &[Order]) -> anyhow::Result<Marked> {
     write_ends(&mut tx, group).await?;
     write_releases(&mut tx, group).await?;
     let marked = write_marks(&mut tx, group).await?;
-    failpoint::pass("group-before-commit");
+    failpoint::check("group-before-commit")?;
     tx.commit().await?;
-    failpoint::pass("group-after-commit");
+    failpoint::check("group-after-commit")?;
     Ok(marked)
 }
 
