@@ -506,3 +506,41 @@ async fn pages_carry_strict_headers_and_no_cookies() {
     assert!(text(theme).await.contains("--accent:"));
     assert_eq!(site.get("/").await.headers()["location"], "/tidewater");
 }
+
+#[tokio::test]
+async fn a_zone_is_learnt_from_the_form_and_changed_by_its_reader() {
+    for engine in engines() {
+        let site = Site::of(TestApp::on(engine).await).await;
+        let plain = site.get("/tidewater").await.text().await.expect("a page");
+        assert!(!plain.contains("data-zone"), "nobody is asked for what is not used");
+        let mut tx = site.app.store.read().await.expect("reads");
+        let mut paper = store::newsletter::by_id(&mut tx, site.newsletter).await.expect("reads").expect("is there");
+        drop(tx);
+        paper.hours = "local 09:00".into();
+        broadsheet::verbs::newsletters::save(&site.app, paper).await.expect("is saved");
+        let asking = site.get("/tidewater").await;
+        let policy = asking.headers()["content-security-policy"].to_str().expect("text").to_owned();
+        assert!(policy.contains("script-src 'self'; "), "{policy}");
+        assert!(asking.text().await.expect("a page").contains("data-zone"));
+        for (address, typed, kept) in [
+            ("kiri@post.example", "pacific%2Fauckland", "Pacific/Auckland"),
+            ("lost@post.example", "Nowhere%2FLand", ""),
+            ("quiet@post.example", "", ""),
+        ] {
+            let answer = site.post("/tidewater/subscribe", &format!("email={address}&zone={typed}")).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{engine:?}");
+            assert_eq!(zone_of(&site, address).await, kept, "{engine:?}");
+        }
+        let id = site.reader("kiri@post.example").await;
+        for (typed, kept) in [("Asia%2FTokyo", "Asia/Tokyo"), ("Asia%2FTokio", "Asia/Tokyo"), ("", "")] {
+            site.post(&site.link(id, "zone"), &format!("zone={typed}")).await;
+            assert_eq!(zone_of(&site, "kiri@post.example").await, kept, "{engine:?}: {typed}");
+        }
+    }
+}
+
+async fn zone_of(site: &Site, address: &str) -> String {
+    let id = site.reader(address).await;
+    let mut tx = site.app.store.read().await.expect("reads");
+    store::subscriber::by_id(&mut tx, id).await.expect("reads").expect("is known").zone
+}
