@@ -13,6 +13,16 @@ pub async fn get(tx: &mut Tx, name: &str) -> Result<Option<String>, sqlx::Error>
     Ok(row.map(|(value,)| value))
 }
 
+const LOCK: &str = "UPDATE setting SET changed_at = changed_at WHERE name = $1";
+
+/// Keeps a setting from being changed by others until the transaction ends, so that what is read can be stepped on.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn lock(tx: &mut Tx, name: &str) -> Result<(), sqlx::Error> {
+    execute!(tx, LOCK, name).map(drop)
+}
+
 const SET: &str = "INSERT INTO setting (name, value, changed_at) VALUES ($1, $2, $3) \
     ON CONFLICT (name) DO UPDATE SET value = excluded.value, changed_at = excluded.changed_at";
 

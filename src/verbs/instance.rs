@@ -103,6 +103,8 @@ pub async fn put_on_hold(app: &App, why: &str) -> anyhow::Result<()> {
 /// When the store cannot, or the file beside it cannot be written.
 pub async fn advance(app: &App) -> anyhow::Result<()> {
     let mut tx = app.store.write().await?;
+    // Two nodes that step on at once would make it step back otherwise.
+    setting::lock(&mut tx, SETTING).await?;
     let next = match setting::get(&mut tx, SETTING).await? {
         Some(kept) => {
             let (id, epoch) = parts(&kept);
