@@ -16,6 +16,7 @@ pub mod migrate;
 pub mod newsletter;
 pub mod node;
 pub mod print;
+pub mod relay;
 pub mod report;
 pub mod serve;
 pub mod subscriber;
@@ -70,6 +71,9 @@ pub enum Command {
     /// Make and look at newsletters
     #[command(subcommand)]
     Newsletter(newsletter::NewsletterCommand),
+    /// Make relays and say how fast each may be used
+    #[command(subcommand)]
+    Relay(relay::RelayCommand),
     /// Read what came back: bounces, complaints, automatic answers
     #[command(subcommand)]
     Report(report::ReportCommand),
@@ -137,6 +141,7 @@ async fn run_async(global: Global, command: Command) -> anyhow::Result<()> {
         Command::Issue(command) => issue::run(&global, command).await,
         Command::Subscriber(command) => subscriber::run(&global, command).await,
         Command::Newsletter(command) => newsletter::run(&global, command).await,
+        Command::Relay(command) => relay::run(&global, command).await,
         Command::Admin(command) => admin::run(&global, command).await,
         Command::Node(command) => node::run(&global, &command).await,
         Command::Migrate(command) => migrate::run(&global, &command).await,

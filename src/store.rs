@@ -22,6 +22,7 @@ pub mod letter;
 pub mod media;
 pub mod newsletter;
 pub mod node;
+pub mod pace;
 pub mod past;
 pub mod relay;
 pub mod rendering;
@@ -33,5 +34,6 @@ pub mod subscription;
 pub mod suppression;
 pub mod trouble;
 pub mod upload;
+pub mod warm_up;
 
 pub use sql::{Store, Tx};

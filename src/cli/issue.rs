@@ -2,6 +2,7 @@
 
 mod file;
 mod manage;
+mod plan;
 mod send;
 mod watch;
 
@@ -44,6 +45,8 @@ pub enum IssueCommand {
     Schedule(ScheduleArgs),
     /// Take the time or the slot from an issue: a draft again
     Unschedule { id: IssueId },
+    /// Say on how many days an issue would go out: warm-up, and limits of relays
+    Plan { id: IssueId },
     /// Say how sending is getting on
     Status(StatusArgs),
     /// List every reader's copy: state, tries, reply, times
@@ -168,6 +171,7 @@ pub async fn run(global: &Global, command: IssueCommand) -> anyhow::Result<()> {
         IssueCommand::Send(args) => send::send(global, &app, args).await,
         IssueCommand::Schedule(args) => manage::schedule(global, &app, args).await,
         IssueCommand::Unschedule { id } => manage::unschedule(global, &app, id).await,
+        IssueCommand::Plan { id } => plan::show(global, &app, id).await,
         IssueCommand::Status(args) => watch::status(global, &app, &args).await,
         IssueCommand::Deliveries(args) => watch::deliveries(global, &app, &args).await,
         IssueCommand::Pause { id, why } => manage::pause(global, &app, id, &why).await,

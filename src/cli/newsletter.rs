@@ -18,8 +18,10 @@ use crate::values::relay::RelayUrl;
 use crate::verbs::app::App;
 use crate::verbs::newsletters::{self, Wanted};
 use crate::verbs::problem::Problem;
-use crate::verbs::signing;
+use crate::verbs::{relays, signing, warm_up};
 
+/// The largest share of a relay: a thousandth of the mail is the least that one can want.
+const WEIGHT_MAX: i64 = 1_000;
 /// Firings shown beside every schedule.
 pub const FIRINGS_SHOWN: usize = 5;
 
@@ -82,7 +84,8 @@ pub struct CreateArgs {
 
 #[derive(Debug, Args)]
 pub struct RelayArgs {
-    /// The SMTP server mail is handed to: smtp://user:password@host:587, smtps://host
+    /// Where mail is handed to: smtp://user:password@host:587, smtps://host; for `set` also relays of that name with
+    /// their shares: main=3,other=1,spare=0
     #[arg(long, env = "BROADSHEET_RELAY", hide_env_values = true, value_name = "URL")]
     pub relay: Option<String>,
     /// A file that holds the relay's URL, so that its password stands in no process list
@@ -106,6 +109,9 @@ pub struct SetArgs {
     pub hours: HoursArgs,
     #[command(flatten)]
     pub relay: RelayArgs,
+    /// Warm the sender's domain up: few messages a day and site at first (true, false)
+    #[arg(long, value_name = "BOOL")]
+    pub warm_up: Option<bool>,
 }
 
 /// # Errors
@@ -129,6 +135,21 @@ impl RelayArgs {
         };
         Ok(written.map(|url| url.parse::<RelayUrl>()).transpose().map_err(Problem::Invalid)?)
     }
+}
+
+/// Relays by name, if that is what was written: `main=3,other`, each with its share.
+fn parts(written: Option<&String>) -> anyhow::Result<Option<Vec<(String, i64)>>> {
+    let Some(written) = written.filter(|written| !written.contains("://")) else { return Ok(None) };
+    let part = |text: &str| match text.trim().rsplit_once('=') {
+        None => Ok((text.trim().to_owned(), 1)),
+        Some((name, weight)) => match weight.parse() {
+            Ok(weight) if (0..=WEIGHT_MAX).contains(&weight) => Ok((name.trim().to_owned(), weight)),
+            _ => Err(Problem::Invalid(format!(
+                "\"{weight}\" is no share of {name}; write a number from 0 (a spare) to {WEIGHT_MAX}. Nothing was changed"
+            ))),
+        },
+    };
+    Ok(Some(written.split(',').map(part).collect::<Result<_, _>>()?))
 }
 
 async fn create(global: &Global, app: &App, args: CreateArgs) -> anyhow::Result<()> {
@@ -157,12 +178,19 @@ async fn create(global: &Global, app: &App, args: CreateArgs) -> anyhow::Result<
 }
 
 async fn set(global: &Global, app: &App, args: SetArgs) -> anyhow::Result<()> {
-    let relay = args.relay.url()?;
+    let parts = parts(args.relay.relay.as_ref())?;
+    let relay = if parts.is_some() { None } else { args.relay.url()? };
     let mut tx = app.store.read().await?;
     let mut kept = newsletters::find(&mut tx, &args.slug).await?;
     tx.commit().await?;
     if let Some(url) = relay {
         kept.relay_id = Some(newsletters::set_relay(app, kept.id, &url).await?);
+    }
+    if let Some(parts) = parts {
+        kept.relay_id = Some(relays::share(app, kept.id, &parts).await?);
+    }
+    if let Some(warm_up) = args.warm_up {
+        warm_up::switch(app, kept.id, warm_up).await?;
     }
     if let Some(zone) = args.zone {
         kept.zone = zone::name_of(&zone::find(&zone)?).to_owned();

@@ -380,8 +380,8 @@ pub struct Leaving {
 }
 
 const LEAVING: &str = "SELECT i.id, i.newsletter_id, i.published_at FROM issue i \
-    JOIN newsletter n ON n.id = i.newsletter_id \
-    WHERE i.state = 'sending' AND i.hold_until <= $1 AND ($2 = 0 OR n.relay_id = $2) ORDER BY i.id";
+    WHERE i.state = 'sending' AND i.hold_until <= $1 AND ($2 = 0 OR EXISTS (SELECT 1 FROM newsletter_relay p \
+    WHERE p.newsletter_id = i.newsletter_id AND p.relay_id = $2)) ORDER BY i.id";
 
 /// Issues that are to leave now through a relay (`None`: through any).
 ///
@@ -404,8 +404,8 @@ pub async fn stranded(tx: &mut Tx) -> Result<Vec<IssueId>, sqlx::Error> {
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-const BUSY_RELAYS: &str = "SELECT DISTINCT n.relay_id FROM newsletter n WHERE n.relay_id IS NOT NULL \
-    AND (EXISTS (SELECT 1 FROM issue i WHERE i.newsletter_id = n.id AND i.state = 'sending') \
+const BUSY_RELAYS: &str = "SELECT DISTINCT p.relay_id FROM newsletter_relay p \
+    JOIN newsletter n ON n.id = p.newsletter_id WHERE (EXISTS (SELECT 1 FROM issue i WHERE i.newsletter_id = n.id AND i.state = 'sending') \
     OR EXISTS (SELECT 1 FROM letter l WHERE l.newsletter_id = n.id AND l.state IN ('pending', 'claimed', 'inflight')))";
 
 /// Relays that have anything to carry, now or later.

@@ -110,9 +110,10 @@ pub async fn by_subscriber(tx: &mut Tx, subscriber: SubscriberId, limit: i64) ->
 macro_rules! due {
     ($tail:literal) => {
         concat!(
-            "SELECT l.* FROM letter l JOIN newsletter n ON n.id = l.newsletter_id WHERE l.state = 'pending' \
+            "SELECT l.* FROM letter l WHERE l.state = 'pending' \
              AND l.state IN ('pending', 'claimed', 'inflight') AND l.next_at <= $1 \
-             AND ($2 = 0 OR n.relay_id = $2) ORDER BY l.next_at LIMIT $3",
+             AND ($2 = 0 OR EXISTS (SELECT 1 FROM newsletter_relay p WHERE p.newsletter_id = l.newsletter_id \
+             AND p.relay_id = $2)) ORDER BY l.next_at LIMIT $3",
             $tail
         )
     };
@@ -125,9 +126,9 @@ const SUPPRESSED: &str = "SELECT COUNT(*) FROM subscriber s JOIN suppression p O
 const SKIP: &str = "UPDATE letter SET state = 'skipped', reason = 'suppressed', settled_at = $2 WHERE id = $1";
 const TAKE: &str = "UPDATE letter SET state = 'claimed', epoch = $2, next_at = $3 WHERE id = $1";
 
-const ANY_DUE: &str = "SELECT COUNT(*) FROM letter l JOIN newsletter n ON n.id = l.newsletter_id \
-    WHERE l.state = 'pending' AND l.state IN ('pending', 'claimed', 'inflight') AND l.next_at <= $1 \
-    AND ($2 = 0 OR n.relay_id = $2)";
+const ANY_DUE: &str = "SELECT COUNT(*) FROM letter l WHERE l.state = 'pending' AND l.state IN ('pending', 'claimed', 'inflight') AND l.next_at <= $1 \
+    AND ($2 = 0 OR EXISTS (SELECT 1 FROM newsletter_relay p WHERE p.newsletter_id = l.newsletter_id \
+    AND p.relay_id = $2))";
 
 /// Whether any letter is due through a relay (`None`: through any).
 ///

@@ -1,7 +1,7 @@
 //! Newsletters.
 
 use crate::issue::newsletter::Masthead;
-use crate::store::Tx;
+use crate::store::{Tx, relay};
 use crate::values::clock::Millis;
 use crate::values::ids::{NewsletterId, RelayId};
 
@@ -112,7 +112,7 @@ const INSERT: &str = "INSERT INTO newsletter (id, slug, name, tagline, from_name
 /// When the database cannot be written.
 pub async fn insert(tx: &mut Tx, new: &Newsletter) -> Result<bool, sqlx::Error> {
     let n = new;
-    execute!(
+    let made = execute!(
         tx,
         INSERT,
         n.id,
@@ -136,8 +136,11 @@ pub async fn insert(tx: &mut Tx, new: &Newsletter) -> Result<bool, sqlx::Error> 
         n.relay_id,
         n.created_at,
         &n.hours
-    )
-    .map(|rows| rows == 1)
+    )?;
+    if made == 1 {
+        relay::follow(tx, n.id, n.relay_id).await?;
+    }
+    Ok(made == 1)
 }
 
 // Never `id`, `created_at`, and never `list_id`: RFC 2919 §6 wants it stable for ever.
@@ -151,7 +154,7 @@ const UPDATE: &str = "UPDATE newsletter SET slug = $2, name = $3, tagline = $4, 
 /// When the database cannot be written, or the slug is another newsletter's.
 pub async fn update(tx: &mut Tx, new: &Newsletter) -> Result<bool, sqlx::Error> {
     let n = new;
-    execute!(
+    let changed = execute!(
         tx,
         UPDATE,
         n.id,
@@ -173,6 +176,9 @@ pub async fn update(tx: &mut Tx, new: &Newsletter) -> Result<bool, sqlx::Error> 
         n.max_lateness_ms,
         n.relay_id,
         &n.hours
-    )
-    .map(|rows| rows == 1)
+    )?;
+    if changed == 1 {
+        relay::follow(tx, n.id, n.relay_id).await?;
+    }
+    Ok(changed == 1)
 }

@@ -9,12 +9,15 @@ pub(super) mod job;
 mod lane;
 mod line;
 mod maker;
+mod pacer;
+mod peers;
 mod ready;
 pub(super) mod sheet;
 mod worker;
 mod writer;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -23,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use line::Line;
 use maker::Makers;
+use peers::Peers;
 use writer::Writer;
 
 pub use sheet::return_domain;
@@ -79,12 +83,17 @@ pub async fn drain(app: &App) -> anyhow::Result<()> {
     ended
 }
 
-async fn run_until(app: App, stop: CancellationToken) -> anyhow::Result<()> {
+/// The same with a stop of its own.
+///
+/// # Errors
+/// When the ledger cannot be read at the start.
+pub async fn run_until(app: App, stop: CancellationToken) -> anyhow::Result<()> {
     nodes::enter(&app).await?;
     let (writer, writing) = Writer::start(app.clone());
     let makers = Makers::start().context("no thread can be had for signing; nothing was sent")?;
     let (lines, never) = (HashMap::new(), Millis(0));
-    let mut engine = Engine { app, writer, makers, stop, lines, recovered_at: never, advanced_at: never };
+    let peers = Arc::default();
+    let mut engine = Engine { app, writer, makers, peers, stop, lines, recovered_at: never, advanced_at: never };
     engine.watch().await;
     engine.end().await;
     writing.await?;
@@ -95,6 +104,7 @@ struct Engine {
     app: App,
     writer: Writer,
     makers: Makers,
+    peers: Arc<Peers>,
     stop: CancellationToken,
     lines: HashMap<Option<RelayId>, JoinHandle<()>>,
     recovered_at: Millis,
@@ -134,8 +144,14 @@ impl Engine {
         for relay in wanted {
             let running = self.lines.get(&relay).is_some_and(|line| !line.is_finished());
             if !running {
-                let line =
-                    Line::new(self.app.clone(), relay, self.writer.clone(), self.makers.clone(), self.stop.clone());
+                let line = Line::new(
+                    self.app.clone(),
+                    relay,
+                    self.writer.clone(),
+                    self.makers.clone(),
+                    Arc::clone(&self.peers),
+                    self.stop.clone(),
+                );
                 self.lines.insert(relay, tokio::spawn(line.run()));
             }
         }

@@ -154,7 +154,8 @@ fn slug_taken(slug: &str) -> Problem {
     Problem::Invalid(format!("there is a newsletter with the slug \"{slug}\" already; choose another with --slug"))
 }
 
-fn refuse_if(wrong: &[String], consequence: &str) -> Result<(), Problem> {
+/// Refuses with all that is wrong and what therefore did not happen.
+pub(super) fn refuse_if(wrong: &[String], consequence: &str) -> Result<(), Problem> {
     match wrong {
         [] => Ok(()),
         [one] => Err(Problem::Invalid(format!("{one}; {consequence}"))),

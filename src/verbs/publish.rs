@@ -15,6 +15,7 @@ use crate::verbs::editing::rendering::{self, Ready};
 use crate::verbs::failpoint;
 use crate::verbs::hours;
 use crate::verbs::refusal::Refusal;
+use crate::verbs::warm_up;
 
 /// What became of a call to publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +129,7 @@ pub async fn freeze(
     if audience == 0 {
         return Err(Refusal::NoReaders.into());
     }
+    warm_up::spread(&mut tx, app, issue, &newsletter).await?;
     store::issue::set_audience(&mut tx, issue, audience).await?;
     note(&mut tx, "issue.published", &row, json!({ "audience": audience, "hash": rendered.hash })).await?;
     failpoint::check("frozen")?;
@@ -158,6 +160,7 @@ pub async fn undo(app: &App, issue: IssueId) -> anyhow::Result<()> {
         return Err(Refusal::State { state: row.state, wanted: "taken back" }.into());
     }
     let back = store::issue::unpublish(&mut tx, issue).await?;
+    warm_up::undo(&mut tx, app, issue, row.newsletter_id).await?;
     if !back || !store::delivery::freeze::thaw(&mut tx, issue).await? {
         return Err(Refusal::TooLate.into());
     }

@@ -14,6 +14,7 @@ mod import;
 mod issues;
 mod lead;
 mod nodes;
+mod pace;
 mod preview;
 mod reader;
 mod readers;
@@ -55,6 +56,8 @@ pub(super) fn router() -> Router<App> {
         .route("/n/{slug}/settings/hours", post(settings::hours))
         .route("/n/{slug}/settings/relay", post(settings::relay))
         .route("/n/{slug}/settings/relay/try", post(settings::try_relay))
+        .route("/n/{slug}/settings/pace", post(pace::save))
+        .route("/n/{slug}/settings/warm-up", post(pace::warm))
         .route("/n/{slug}/settings/release", post(settings::release))
         .route("/n/{slug}/deliverability", get(deliverability::show))
         .route("/n/{slug}/deliverability/key", post(deliverability::make_key))

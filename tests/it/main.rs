@@ -19,6 +19,7 @@ mod licences;
 mod matrix;
 mod media;
 mod nodes;
+mod pace;
 mod parse;
 mod parse_limits;
 mod plans;

@@ -5,7 +5,7 @@
 //! with every answer, and loses it when it refuses or is silent. While it rests, its readers are put off in the ledger,
 //! where they cost nobody a connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +70,8 @@ const SITES_MAX: usize = 20_000;
 #[derive(Debug, Default)]
 pub struct Gate {
     sites: HashMap<SiteKey, Site>,
+    /// Those with messages on the wire.
+    busy: HashSet<SiteKey>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -93,40 +95,46 @@ struct Site {
 }
 
 impl Gate {
-    /// Asks for a message that is about to be taken. `seats`: messages that may be on the wire at once in all.
+    /// Asks for a message that is about to be taken. `seats`: connections that there are in all.
     /// `bounds`: of the provider table, where the relay wants them.
     pub fn ask(&mut self, site: &SiteKey, seats: u32, bounds: Option<&Bounds>, now: Millis) -> Admit {
-        let crowded = self.is_crowded(seats, now);
         self.forget();
+        let unproven = self.sites.get(site).is_none_or(|state| state.window <= FIRST);
+        let crowded = unproven && self.is_crowded(seats, now);
         let state = self.sites.entry(site.clone()).or_default();
         if state.window == 0 {
             state.window = FIRST;
         }
-        let admit = state.admit(seats, bounds, now);
+        let admit = state.admit(bounds, now);
         if admit == Admit::Go {
             // Many different sites that are all silent are held to half of the seats together.
-            if crowded && state.window <= FIRST {
+            if crowded {
                 return Admit::Later(now.plus(AGAIN_MS));
             }
             if let Some(until) = state.pace(bounds, now) {
                 return until;
             }
             state.in_air.push(now);
+            self.busy.insert(site.clone());
         }
         admit
     }
 
-    /// Says how a message that was let go has ended. `begun`: when it was.
-    pub fn ended(&mut self, site: &SiteKey, begun: Millis, ended: Ended, seats: u32, now: Millis) {
+    /// Says how a message that was let go has ended. `begun`: when it was. `most`: messages that may be on the wire at
+    /// once in all.
+    pub fn ended(&mut self, site: &SiteKey, begun: Millis, ended: Ended, most: u32, now: Millis) {
         let Some(state) = self.sites.get_mut(site) else { return };
         if let Some(place) = state.in_air.iter().position(|at| *at == begun) {
             state.in_air.swap_remove(place);
         }
+        if state.in_air.is_empty() {
+            self.busy.remove(site);
+        }
         match ended {
             Ended::Answered => {
-                state.window = state.window.saturating_mul(2).clamp(1, seats.max(1));
+                state.window = state.window.saturating_mul(2).clamp(1, most.max(1));
                 (state.refusals, state.rests, state.answers) = (0, 0, true);
-                state.adapt = state.adapt.clone().after(Event::Taken { begun }, seats, now);
+                state.adapt = state.adapt.clone().after(Event::Taken { begun }, most, now);
             }
             Ended::Refused => state.refused(1, now),
             Ended::Silent => state.refused(REFUSALS_MAX, now),
@@ -154,6 +162,16 @@ impl Gate {
     pub fn patience_ms(&self, site: &SiteKey) -> Option<i64> {
         let state = self.sites.get(site)?;
         (!state.answers && state.rests % 2 == 0).then_some(IMPATIENT_MS)
+    }
+
+    /// Until when nothing for a site need be tried: it rests, or it is silent and what it may have is on the wire.
+    #[must_use]
+    pub fn shut_until(&self, site: &SiteKey, now: Millis) -> Option<Millis> {
+        let state = self.sites.get(site)?;
+        state.rests_until(now).or_else(|| {
+            let full = state.in_air.len() >= state.window.max(1) as usize;
+            (full && state.slow_in_air(now) > 0).then(|| state.again(now))
+        })
     }
 
     /// Until when a site rests, if it does.
@@ -186,12 +204,14 @@ impl Gate {
     #[must_use]
     pub fn of(kept: &str) -> Self {
         let sites: HashMap<String, Site> = serde_json::from_str(kept).unwrap_or_default();
-        Self { sites: sites.into_iter().map(|(site, state)| (SiteKey::new(&site), state)).collect() }
+        let sites = sites.into_iter().map(|(site, state)| (SiteKey::new(&site), state)).collect();
+        Self { sites, busy: HashSet::new() }
     }
 
     /// Half of the seats wait for answers that do not come.
     fn is_crowded(&self, seats: u32, now: Millis) -> bool {
-        let slow: usize = self.sites.values().map(|state| state.slow_in_air(now)).sum();
+        let states = self.busy.iter().filter_map(|site| self.sites.get(site));
+        let slow: usize = states.map(|state| state.slow_in_air(now)).sum();
         slow * 2 >= seats.max(2) as usize
     }
 
@@ -214,17 +234,16 @@ pub struct Troubled {
 }
 
 impl Site {
-    fn admit(&self, seats: u32, bounds: Option<&Bounds>, now: Millis) -> Admit {
+    fn admit(&self, bounds: Option<&Bounds>, now: Millis) -> Admit {
         if let Some(until) = self.rests_until(now) {
             return Admit::Later(until);
         }
-        let most = bounds.map_or(seats, |bounds| bounds.connections.min(seats)).max(1);
+        let most = bounds.map_or(u32::MAX, |bounds| bounds.connections).max(1);
         let window = self.window.min(self.adapt.connections(most, now)).max(1);
         if self.in_air.len() < window as usize {
             Admit::Go
         } else if self.slow_in_air(now) > 0 {
-            let waited = self.in_air.iter().map(|begun| now.since(*begun)).max().unwrap_or(0);
-            Admit::Later(now.plus(waited.max(AGAIN_MS)))
+            Admit::Later(self.again(now))
         } else {
             Admit::Soon
         }
@@ -263,6 +282,11 @@ impl Site {
     fn rests_until(&self, now: Millis) -> Option<Millis> {
         let until = self.rest_until.max(self.adapt.rest_until(now).unwrap_or(now));
         (until > now).then_some(until)
+    }
+
+    fn again(&self, now: Millis) -> Millis {
+        let waited = self.in_air.iter().map(|begun| now.since(*begun)).max().unwrap_or(0);
+        now.plus(waited.max(AGAIN_MS))
     }
 
     fn slow_in_air(&self, now: Millis) -> usize {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::delivery::reply::Answer;
 
@@ -12,6 +13,11 @@ pub trait Carried {
     fn rcpt_to(&self) -> &str;
     /// Complete, lines ending in CRLF, not dot-stuffed.
     fn text(&self) -> &[u8];
+
+    /// How long its recipient may go unanswered, where that is to be less than usual.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Messages for one connection, one after the other; [`super::Connection::carry`] pulls them.

@@ -16,6 +16,8 @@ pub(super) struct Envelope {
     mail: usize,
     rcpt: usize,
     data: usize,
+    /// For the answers about the recipient, where it is less than usual.
+    patience: Option<Duration>,
 }
 
 /// One command of an envelope.
@@ -38,7 +40,7 @@ impl Envelope {
         write_rcpt(out, message);
         let rcpt = out.len();
         out.push_str("DATA\r\n");
-        Self { reset, mail, rcpt, data: out.len() }
+        Self { reset, mail, rcpt, data: out.len(), patience: message.patience() }
     }
 
     pub(super) fn has_reset(self) -> bool {
@@ -47,11 +49,12 @@ impl Envelope {
 
     /// Its commands in order.
     pub(super) fn steps(self, times: &Timeouts) -> impl Iterator<Item = Step> + use<> {
+        let patient = |within: Duration| self.patience.map_or(within, |patience| patience.min(within));
         let steps = [
             Step { stage: Stage::MailFrom, line: 0..self.reset, within: times.command },
             Step { stage: Stage::MailFrom, line: self.reset..self.mail, within: times.mail },
-            Step { stage: Stage::RcptTo, line: self.mail..self.rcpt, within: times.rcpt },
-            Step { stage: Stage::Data, line: self.rcpt..self.data, within: times.data_start },
+            Step { stage: Stage::RcptTo, line: self.mail..self.rcpt, within: patient(times.rcpt) },
+            Step { stage: Stage::Data, line: self.rcpt..self.data, within: patient(times.data_start) },
         ];
         steps.into_iter().skip(usize::from(!self.has_reset()))
     }

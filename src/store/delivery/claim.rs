@@ -63,6 +63,19 @@ pub const DUE: Fork = [due!(""), due!(" FOR UPDATE OF d SKIP LOCKED")];
 pub const ANY_DUE: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE issue_id = $1 AND state = 'pending' \
     AND next_at <= $2 LIMIT 1) AS due";
 
+const DUE_NOW: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE issue_id = $1 AND state = 'pending' \
+    AND next_at <= $2 LIMIT $3) AS due";
+
+/// How many of an issue can be claimed now; nobody counts further than `most`.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn due(tx: &mut Tx, issue: IssueId, most: u64) -> Result<u64, sqlx::Error> {
+    let (now, most) = (tx.now.0, i64::try_from(most).unwrap_or(i64::MAX));
+    let (due,): (i64,) = sql!(tx, fetch_one, DUE_NOW, issue, now, most)?;
+    Ok(due.unsigned_abs())
+}
+
 /// Whether an issue has anything to claim now.
 ///
 /// # Errors
@@ -305,15 +318,19 @@ pub async fn sweep_if_cancelled(tx: &mut Tx, issue: IssueId) -> Result<u64, sqlx
     if cancelled == 0 { Ok(0) } else { cancel_pending(tx, issue).await }
 }
 
-const IN_HAND: &str = "SELECT COUNT(*) FROM issue i JOIN newsletter n ON n.id = i.newsletter_id \
-    LEFT JOIN relay r ON r.id = n.relay_id WHERE i.state IN ('sending', 'paused', 'cancelled') \
+const IN_HAND: &str = "SELECT COUNT(*) FROM issue i WHERE i.state IN ('sending', 'paused', 'cancelled') \
     AND (EXISTS (SELECT 1 FROM delivery WHERE issue_id = i.id AND state IN ('claimed', 'inflight')) \
-    OR (i.state = 'sending' AND i.hold_until <= $1 AND (r.paused_until IS NULL OR r.paused_until <= $1) \
+    OR (i.state = 'sending' AND i.hold_until <= $1 AND NOT EXISTS (SELECT 1 FROM newsletter n \
+            WHERE n.id = i.newsletter_id AND n.relay_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM newsletter_relay p \
+            JOIN relay r ON r.id = p.relay_id WHERE p.newsletter_id = n.id \
+            AND (r.paused_until IS NULL OR r.paused_until <= $1))) \
         AND (EXISTS (SELECT 1 FROM delivery WHERE issue_id = i.id AND state = 'pending' AND next_at <= $1) \
         OR NOT EXISTS (SELECT 1 FROM delivery WHERE issue_id = i.id AND state = 'pending'))))";
-const LETTERS_IN_HAND: &str = "SELECT COUNT(*) FROM letter l JOIN newsletter n ON n.id = l.newsletter_id \
-    LEFT JOIN relay r ON r.id = n.relay_id WHERE l.state IN ('pending', 'claimed', 'inflight') AND (l.state <> 'pending' \
-    OR (l.next_at <= $1 AND (r.paused_until IS NULL OR r.paused_until <= $1)))";
+const LETTERS_IN_HAND: &str = "SELECT COUNT(*) FROM letter l WHERE l.state IN ('pending', 'claimed', 'inflight') \
+    AND (l.state <> 'pending' OR (l.next_at <= $1 AND NOT EXISTS (SELECT 1 FROM newsletter n \
+    WHERE n.id = l.newsletter_id AND n.relay_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM newsletter_relay p \
+    JOIN relay r ON r.id = p.relay_id WHERE p.newsletter_id = n.id \
+    AND (r.paused_until IS NULL OR r.paused_until <= $1)))))";
 
 /// Whether there is anything to do at this instant: a delivery or letter that is due and can go, a lease that is
 /// held, an issue that waits to be called finished.

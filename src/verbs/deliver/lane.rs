@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::job::{Job, Key};
+use super::job::{Job, Key, Made};
 use super::maker::Spare;
-use super::ready::Ready;
+use super::pacer::Pacer;
+use super::ready::{Ready, Taken};
 use super::writer::Writer;
-use crate::delivery::outcome::{Fault, Speaker};
+use crate::delivery::outcome::{Fault, Pace, Speaker};
+use crate::delivery::pace::sites::SiteKey;
 use crate::delivery::reply::Answer;
 use crate::delivery::retry::relay_rest_ms;
 use crate::delivery::state::DeliveryState;
@@ -18,8 +20,9 @@ use crate::delivery::step::{End, Note, Said, Tried};
 use crate::smtp::client::Target;
 use crate::store::relay;
 use crate::values::clock::Millis;
-use crate::values::ids::RelayId;
+use crate::values::ids::{NewsletterId, RelayId};
 use crate::verbs::app::App;
+use crate::verbs::warm_up;
 
 /// Where there is no row to write a rest on (the demo's catcher), and until a rest is written, a fault is waited out
 /// for this long.
@@ -37,6 +40,7 @@ pub(super) struct Lane {
     pub writer: Writer,
     pub ready: Ready,
     pub spare: Spare,
+    pub pacer: Pacer,
     /// From here on claims are given back and nothing new is sent.
     over: CancellationToken,
     /// Unix milliseconds; nothing is taken from the queue before.
@@ -56,6 +60,7 @@ impl Lane {
         target: Target,
         writer: Writer,
         spare: Spare,
+        pacer: Pacer,
         over: CancellationToken,
     ) -> Self {
         Self {
@@ -65,6 +70,7 @@ impl Lane {
             writer,
             ready: Ready::default(),
             spare,
+            pacer,
             over,
             resting_until: AtomicI64::new(0),
             telling: AtomicBool::new(false),
@@ -92,6 +98,48 @@ impl Lane {
         for key in keys {
             self.writer.release(key);
         }
+    }
+
+    /// Nothing of this has left, and nothing of it is to be tried before `until`.
+    pub(super) fn put_off(&self, key: Key, until: Millis) {
+        let said = Said { stage: None, code: None, text: Some("the receiving site is given a rest".into()) };
+        let (to, note) = (DeliveryState::Pending, Note::default());
+        self.writer.settle(key, End { to, next_at: until, tried: false, said, reason: None, hard: false, note });
+    }
+
+    /// Waits until a message may be taken; `false` when nothing will come any more.
+    pub(super) async fn there(&self) -> bool {
+        while self.ready.there().await {
+            match self.pacer.opens_at() {
+                None => return true,
+                Some(until) => self.pacer.changed(until).await,
+            }
+        }
+        false
+    }
+
+    /// The next message that may go, if there is one.
+    pub(super) fn take(&self) -> Option<Made> {
+        if self.pacer.opens_at().is_some() {
+            return None;
+        }
+        let now = self.app.clock.now();
+        let Taken { made, put_off } = self.ready.take(now, |made| self.pacer.ask(&made.outgoing.rcpt_to));
+        for (made, until) in put_off {
+            self.put_off(made.job.key(), until);
+        }
+        made
+    }
+
+    /// Waits until the connection with this number may be open; `false` when the line ends.
+    pub(super) async fn seated(&self, seat: usize) -> bool {
+        while !self.is_over() {
+            if self.pacer.has_seat(seat) {
+                return true;
+            }
+            self.pacer.changed(self.app.clock.now().plus(Millis::SECOND)).await;
+        }
+        false
     }
 
     pub(super) fn cannot_be_made(&self, job: &Job, why: &str) {
@@ -138,6 +186,9 @@ impl Lane {
     pub(super) fn unreachable(self: &Arc<Self>, answer: &Answer) {
         let tried = Tried { attempts: 0, first_at: Millis(0), now: self.app.clock.now() };
         let (end, fault) = self.app.replies.step(Speaker::Relay, tried, answer, super::chance());
+        if end.note.pace == Some(Pace::Slow) {
+            self.pacer.too_many();
+        }
         self.rest(fault.unwrap_or(Fault::Connection), end.note.wait_ms, answer);
     }
 
@@ -160,6 +211,16 @@ impl Lane {
             };
             lane.resting_until.store(until.0, Ordering::SeqCst);
             lane.telling.store(false, Ordering::SeqCst);
+        });
+    }
+
+    /// A receiver asked for less: where the sender's domain is being warmed up, that holds for a day.
+    pub(super) fn hold_warm_up(self: &Arc<Self>, newsletter: NewsletterId, site: SiteKey) {
+        let lane = Arc::clone(self);
+        self.notes.spawn(async move {
+            if let Err(error) = warm_up::hold_a_day(&lane.app, newsletter, &site).await {
+                tracing::warn!("a day of the warm-up could not be held: {error:#}");
+            }
         });
     }
 

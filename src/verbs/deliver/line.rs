@@ -13,9 +13,12 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::Lane;
 use super::maker::Makers;
+use super::pacer::Pacer;
+use super::peers::Peers;
 use super::sheet::Sheet;
 use super::worker::Worker;
 use super::writer::Writer;
+use crate::delivery::pace::share;
 use crate::issue::dkim::Signer;
 use crate::store::delivery::claim::{Claim, claim};
 use crate::store::event::About;
@@ -37,8 +40,6 @@ const CLAIM_MAX: usize = 512;
 /// Claims grow until one lasts about this long: little waits in memory when the relay is slow or the issue is paused,
 /// and claims cost little when it is fast.
 const CLAIM_LASTS_MS: i64 = 200;
-/// Messages that may be marked and unanswered at one relay: what is in doubt if this machine dies now.
-pub(super) const IN_DOUBT_MAX: usize = 64;
 /// Letters claimed at once; they go before any issue.
 const LETTERS_MAX: i64 = 32;
 /// With nothing due and nobody ringing, the rows are asked again after this long (other nodes, retries, holds).
@@ -57,6 +58,9 @@ pub(super) struct Line {
     pub stop: CancellationToken,
     sheets: HashMap<(IssueId, i64), Arc<Sheet>>,
     signers: HashMap<NewsletterId, Arc<Signer>>,
+    /// The relays of each newsletter, as they see each other.
+    peers: Arc<Peers>,
+    turn: u64,
     /// How many a claim takes, and when the last one was.
     share: usize,
     claimed_at: Millis,
@@ -68,17 +72,19 @@ impl Line {
         relay: Option<RelayId>,
         writer: Writer,
         makers: Makers,
+        peers: Arc<Peers>,
         stop: CancellationToken,
     ) -> Self {
         let (sheets, signers) = (HashMap::new(), HashMap::new());
-        Self { app, relay, writer, makers, stop, sheets, signers, share: CLAIM_MIN, claimed_at: Millis(0) }
+        let (share, claimed_at) = (CLAIM_MIN, Millis(0));
+        Self { app, relay, writer, makers, stop, sheets, signers, peers, turn: 0, share, claimed_at }
     }
 
     /// Works until told to stop. When the relay's settings change, its connections are made anew.
     pub(super) async fn run(mut self) {
         while !self.stop.is_cancelled() {
             match self.open().await {
-                Ok(Some((lane, connections))) => self.feed(&Arc::new(lane), connections).await,
+                Ok(Some(lane)) => self.feed(&Arc::new(lane)).await,
                 Ok(None) => self.wait().await,
                 Err(error) => {
                     tracing::error!("a relay's settings cannot be read, sending waits: {error:#}");
@@ -88,39 +94,44 @@ impl Line {
         }
     }
 
-    async fn open(&self) -> anyhow::Result<Option<(Lane, usize)>> {
-        let lane = |target| {
+    async fn open(&self) -> anyhow::Result<Option<Lane>> {
+        let lane = |target, pacer| {
             let (app, writer) = (self.app.clone(), self.writer.clone());
-            Lane::new(app, self.relay, target, writer, self.makers.spare(), self.stop.clone())
+            Lane::new(app, self.relay, target, writer, self.makers.spare(), pacer, self.stop.clone())
         };
         let Some(id) = self.relay else {
             let target = outlet::target(&self.app, None);
-            return Ok(target.map(|target| (lane(target), self.app.config.connections_max)));
+            let pacer = Pacer::new(self.app.clone(), None, self.app.config.connections_max);
+            return Ok(target.map(|target| lane(target, pacer)));
         };
         let mut tx = self.app.store.read().await?;
         let Some(row) = relay::by_id(&mut tx, id).await? else { return Ok(None) };
-        let connections = usize::try_from(row.connections_max).unwrap_or(1).clamp(1, IN_DOUBT_MAX);
         let target = outlet::target(&self.app, Some(&row));
-        Ok(target.map(|target| (lane(target).with_faults(row.faults > 0), connections)))
+        let pacer = Pacer::new(self.app.clone(), Some(&row), row.connections_most() as usize);
+        Ok(target.map(|target| lane(target, pacer).with_faults(row.faults > 0)))
     }
 
-    async fn feed(&mut self, lane: &Arc<Lane>, connections: usize) {
+    async fn feed(&mut self, lane: &Arc<Lane>) {
         let mut workers = JoinSet::new();
-        for _ in 0..connections {
-            workers.spawn(Worker::new(Arc::clone(lane), IN_DOUBT_MAX / connections).run());
-        }
+        let (ended, keeping) = (CancellationToken::new(), Arc::clone(lane));
+        let over = ended.clone();
+        let keeper = tokio::spawn(async move { keeping.pacer.keep(over, || keeping.ready.unblock()).await });
         let settings = self.settings().await;
         // A sender's domain may have changed with the settings; its key is looked up again.
         self.signers.clear();
         while !self.stop.is_cancelled() {
-            match self.round(lane, connections).await {
+            // More connections than before are more tasks; fewer have no seat and wait.
+            for seat in workers.len()..lane.pacer.most() {
+                workers.spawn(Worker::new(Arc::clone(lane), seat).run());
+            }
+            match self.round(lane).await {
                 Ok(0) => {
                     self.wait().await;
                     if self.settings().await != settings {
                         break;
                     }
                 }
-                Ok(_) => self.room(lane, connections).await,
+                Ok(_) => self.room(lane).await,
                 Err(error) => {
                     tracing::error!("nothing can be claimed, sending waits: {error:#}");
                     self.wait().await;
@@ -133,18 +144,24 @@ impl Line {
             tracing::warn!("some messages did not end in time; the ledger holds them as in doubt");
             workers.shutdown().await;
         }
+        ended.cancel();
+        // A keeper that panicked has nothing to end.
+        let _ = keeper.await;
+        self.peers.leave(self.relay);
         lane.written().await;
     }
 
     /// What, when it changes, makes the connections obsolete.
-    async fn settings(&self) -> Option<(String, i64)> {
+    async fn settings(&self) -> Option<String> {
         let mut tx = self.app.store.read().await.ok()?;
         let row = relay::by_id(&mut tx, self.relay?).await.ok()??;
-        Some((format!("{:?} {:?} {:?}", row.url(), row.username, row.password), row.connections_max))
+        Some(format!("{:?} {:?} {:?}", row.url(), row.username, row.password))
     }
 
     /// Waits until there is room for another claim.
-    async fn room(&self, lane: &Lane, connections: usize) {
+    async fn room(&self, lane: &Lane) {
+        let connections = lane.pacer.most();
+        self.peers.has_room(self.relay, false);
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = lane.ready.fewer_than(self.share / 2 + connections) => {}
@@ -160,34 +177,53 @@ impl Line {
     }
 
     /// One turn: letters, then a claim for each issue. Gives how many jobs it handed out.
-    async fn round(&mut self, lane: &Arc<Lane>, connections: usize) -> anyhow::Result<usize> {
-        if self.rests(lane).await? {
+    async fn round(&mut self, lane: &Arc<Lane>) -> anyhow::Result<usize> {
+        let rests = self.rests(lane).await?;
+        self.peers.rests(self.relay, rests);
+        if rests {
             return Ok(0);
         }
+        self.peers.has_room(self.relay, true);
         let mut handed = self.letters(lane).await?;
+        self.fit_share(lane.pacer.most());
         let mut tx = self.app.store.read().await?;
-        let leaving = issue::leaving(&mut tx, self.relay).await?;
+        self.peers.follow(relay::parts(&mut tx).await?);
+        let (mut leaving, mut due) = (Vec::new(), Vec::new());
+        for issue in issue::leaving(&mut tx, self.relay).await? {
+            if self.peers.may_take(self.relay, issue.newsletter_id) {
+                due.push(delivery::claim::due(&mut tx, issue.id, self.share as u64).await?);
+                leaving.push(issue);
+            }
+        }
         drop(tx);
-        self.fit_share(connections);
-        for issue in leaving {
-            handed += self.copies(lane, &issue).await?;
+        self.turn += 1;
+        let parts = share::split(self.share as u64, &due, self.turn);
+        for (issue, (part, due)) in leaving.iter().zip(parts.into_iter().zip(due)) {
+            if due == 0 {
+                self.finish_if_done(issue).await?;
+            } else if part > 0 {
+                handed += self.copies(lane, issue, part).await?;
+            }
         }
         Ok(handed)
     }
 
     async fn rests(&self, lane: &Lane) -> anyhow::Result<bool> {
-        let Some(id) = self.relay else {
-            if !lane.is_resting() {
-                lane.wake();
+        let waits = lane.pacer.long_wait().is_some();
+        let paused = match self.relay {
+            None => lane.is_resting(),
+            Some(id) => {
+                let mut tx = self.app.store.read().await?;
+                relay::by_id(&mut tx, id).await?.is_none_or(|row| row.is_paused(tx.now))
             }
-            return Ok(lane.is_resting());
         };
-        let mut tx = self.app.store.read().await?;
-        let rests = relay::by_id(&mut tx, id).await?.is_none_or(|row| row.is_paused(tx.now));
-        if !rests {
+        if waits {
+            // A limit is used up, or the relay asked for a pause: what is made goes back, so that others may have it.
+            lane.give_back(lane.ready.hold().iter().map(|made| made.job.key()));
+        } else if !paused {
             lane.wake();
         }
-        Ok(rests || lane.is_resting())
+        Ok(waits || paused || lane.is_resting())
     }
 
     async fn letters(&mut self, lane: &Arc<Lane>) -> anyhow::Result<usize> {
@@ -221,28 +257,37 @@ impl Line {
         Ok(signer)
     }
 
-    async fn copies(&mut self, lane: &Arc<Lane>, issue: &Leaving) -> anyhow::Result<usize> {
+    async fn finish_if_done(&mut self, issue: &Leaving) -> anyhow::Result<()> {
         let mut tx = self.app.store.read().await?;
-        if !delivery::claim::any_due(&mut tx, issue.id).await? {
-            let unfinished = issue::is_unfinished(&mut tx, issue.id).await?;
-            drop(tx);
-            if !unfinished {
-                self.finish(issue).await?;
-            }
-            return Ok(0);
-        }
+        let unfinished = issue::is_unfinished(&mut tx, issue.id).await?;
         drop(tx);
+        if unfinished { Ok(()) } else { self.finish(issue).await }
+    }
+
+    async fn copies(&mut self, lane: &Arc<Lane>, issue: &Leaving, many: u64) -> anyhow::Result<usize> {
         let sheet = self.sheet(issue).await?;
         let mut tx = self.app.store.write().await?;
         let Some(epoch) = nodes::claiming(&self.app, &mut tx).await? else { return Ok(0) };
         let lease_until = tx.now.plus(CLAIM_LEASE_MS);
         let (id, newsletter) = (issue.id, issue.newsletter_id);
-        let wanted = Claim { issue: id, newsletter, epoch, lease_until, limit: i64::try_from(self.share).unwrap_or(1) };
+        let wanted = Claim { issue: id, newsletter, epoch, lease_until, limit: i64::try_from(many).unwrap_or(1) };
         let (claimed, skipped) = claim(&mut tx, wanted).await?;
         tx.commit().await?;
         failpoint::check("claimed")?;
-        let copy = |reader| Job::Copy { sheet: Arc::clone(&sheet), reader, epoch };
-        Ok(self.hand_out(lane, claimed.into_iter().map(copy).collect()) + skipped)
+        self.peers.taken(self.relay, newsletter, claimed.len() as u64);
+        let handled = claimed.len() + skipped;
+        let mut jobs = Vec::with_capacity(claimed.len());
+        for reader in claimed {
+            // Readers of a site that rests are put off before anything is made for them.
+            let shut = lane.pacer.shut_until(reader.recipient.address());
+            let job = Job::Copy { sheet: Arc::clone(&sheet), reader, epoch };
+            match shut {
+                Some(until) => lane.put_off(job.key(), until),
+                None => jobs.push(job),
+            }
+        }
+        self.hand_out(lane, jobs);
+        Ok(handled)
     }
 
     /// A claim that was used up quickly is followed by a bigger one, and the other way round.

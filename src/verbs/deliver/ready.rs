@@ -1,4 +1,5 @@
-//! What a relay's connections take from: messages that are made, in the order in which they were claimed.
+//! What a relay's connections take from: messages that are made, in the order in which they were claimed,
+//! except that nobody waits for a message whose receiving site is not to have it just now.
 //!
 //! The queue also counts what is on its way to it, so that a line claims when little is left and never fills the
 //! memory; and it can be held, while the relay rests.
@@ -10,6 +11,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::job::Made;
+use crate::delivery::pace::gate::{Admit, SOON_MS};
+use crate::values::clock::Millis;
+
+/// Messages for one domain that are kept aside until it may have them; what does not fit is put off.
+const ASIDE_MAX: usize = 64;
+/// The same for all domains.
+const ASIDE_ALL_MAX: usize = 512;
 
 #[derive(Default)]
 pub(super) struct Ready {
@@ -25,8 +33,20 @@ struct State {
     made: VecDeque<Made>,
     /// Handed to the makers or waiting here.
     ahead: usize,
+    /// Of those, how many were looked at and must wait for an answer.
+    aside: usize,
+    /// Nothing that is here may go until something changes.
+    blocked: bool,
     held: bool,
     closed: bool,
+}
+
+/// What was found in the queue.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub made: Option<Made>,
+    /// Not to be waited for: they go back to the ledger until then.
+    pub put_off: Vec<(Made, Millis)>,
 }
 
 impl Ready {
@@ -55,21 +75,53 @@ impl Ready {
             return Err(made);
         }
         state.made.push_back(made);
+        state.blocked = false;
         drop(state);
         self.there.notify_one();
         Ok(())
     }
 
-    pub(super) fn take(&self) -> Option<Made> {
-        let mut state = self.state();
-        if state.held {
-            return None;
+    /// Takes the first message that `ask` lets go, and with it those that are to be put off.
+    pub(super) fn take(&self, now: Millis, mut ask: impl FnMut(&Made) -> Admit) -> Taken {
+        let (mut state, mut taken, mut aside) = (self.state(), Taken::default(), 0);
+        let mut waiting: Vec<(String, usize)> = Vec::new();
+        while !state.held && taken.made.is_none() && aside < state.made.len() {
+            let until = match ask(&state.made[aside]) {
+                Admit::Go => {
+                    taken.made = state.made.remove(aside);
+                    continue;
+                }
+                Admit::Soon if aside < ASIDE_ALL_MAX && has_room(&mut waiting, &state.made[aside]) => {
+                    aside += 1;
+                    continue;
+                }
+                Admit::Soon => now.plus(SOON_MS),
+                Admit::Later(until) => until,
+            };
+            taken.put_off.extend(state.made.remove(aside).map(|made| (made, until)));
         }
-        let made = state.made.pop_front()?;
-        state.ahead = state.ahead.saturating_sub(1);
+        let more_aside = std::mem::replace(&mut state.aside, aside) != aside;
+        state.blocked = taken.made.is_none();
+        let gone = usize::from(taken.made.is_some()) + taken.put_off.len();
+        state.ahead = state.ahead.saturating_sub(gone);
         drop(state);
-        self.taken.notify_one();
-        Some(made)
+        if gone > 0 || more_aside {
+            self.taken.notify_one();
+        }
+        taken
+    }
+
+    /// Passes a bell on that was heard by one who cannot take.
+    pub(super) fn ring(&self) {
+        self.there.notify_one();
+    }
+
+    /// What had to wait may have its turn now.
+    pub(super) fn unblock(&self) {
+        let was = std::mem::take(&mut self.state().blocked);
+        if was {
+            self.there.notify_waiters();
+        }
     }
 
     /// Waits until there is something to take; `false` when nothing will come any more.
@@ -79,7 +131,7 @@ impl Ready {
             rung.as_mut().enable();
             {
                 let state = self.state();
-                if !state.made.is_empty() && !state.held {
+                if !state.made.is_empty() && !state.held && !state.blocked {
                     return true;
                 }
                 if state.closed {
@@ -95,7 +147,11 @@ impl Ready {
         loop {
             let mut rung = pin!(self.taken.notified());
             rung.as_mut().enable();
-            if self.state().ahead < few {
+            let waiting = {
+                let state = self.state();
+                state.ahead.saturating_sub(state.aside)
+            };
+            if waiting < few {
                 return;
             }
             rung.await;
@@ -108,6 +164,7 @@ impl Ready {
         state.held = true;
         let waiting: Vec<Made> = state.made.drain(..).collect();
         state.ahead = state.ahead.saturating_sub(waiting.len());
+        (state.aside, state.blocked) = (0, false);
         drop(state);
         self.taken.notify_one();
         waiting
@@ -126,4 +183,15 @@ impl Ready {
         self.there.notify_waiters();
         waiting
     }
+}
+
+/// Whether one more message for its domain may be kept aside; counts it.
+fn has_room(waiting: &mut Vec<(String, usize)>, made: &Made) -> bool {
+    let domain = made.outgoing.rcpt_to.rsplit_once('@').map_or("", |(_, domain)| domain);
+    if let Some((_, many)) = waiting.iter_mut().find(|(known, _)| known == domain) {
+        *many += 1;
+        return *many <= ASIDE_MAX;
+    }
+    waiting.push((domain.to_owned(), 1));
+    true
 }

@@ -8,20 +8,29 @@ use std::time::Duration;
 use super::job::{Key, Made};
 use super::lane::Lane;
 use super::writer::Mark;
-use crate::delivery::outcome::Speaker;
-use crate::delivery::reply::Answer;
+use crate::delivery::outcome::{Blame, Pace, Speaker};
+use crate::delivery::pace::adapt::Slow;
+use crate::delivery::pace::gate::Ended;
+use crate::delivery::pace::sites::SiteKey;
+use crate::delivery::reply::{Answer, Stage};
 use crate::delivery::state::DeliveryState;
 use crate::delivery::step::{End, Note, Said};
 use crate::smtp::client::{Cargo, Carried, Connection, Handover, connect};
+use crate::values::clock::Millis;
 use crate::verbs::failpoint;
 
 /// A connection with nothing to carry is closed after this long: shorter than any relay's own patience.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// A rest that an answer asks for without saying how long: Gmail's, which is the one that is documented.
+const REST_MS: i64 = 10 * Millis::MINUTE;
+
 pub(super) struct Worker {
     lane: Arc<Lane>,
-    /// Messages that may be marked and unanswered at once.
-    window: usize,
+    /// Its number among the relay's connections, from 0.
+    seat: usize,
+    /// Messages that this connection has carried.
+    carried: u32,
     unanswered: usize,
     /// Marked, and spoiled by the end of a kept connection before anything of them was taken: they go first.
     again: VecDeque<Laden>,
@@ -34,6 +43,9 @@ pub(super) struct Laden {
     /// It had its second connection already.
     again: bool,
     passed: AtomicBool,
+    site: SiteKey,
+    begun: Millis,
+    patience: Option<Duration>,
 }
 
 impl Carried for Laden {
@@ -48,11 +60,15 @@ impl Carried for Laden {
     fn text(&self) -> &[u8] {
         &self.made.outgoing.message
     }
+
+    fn patience(&self) -> Option<Duration> {
+        self.patience
+    }
 }
 
 impl Worker {
-    pub(super) fn new(lane: Arc<Lane>, window: usize) -> Self {
-        Self { lane, window, unanswered: 0, again: VecDeque::new() }
+    pub(super) fn new(lane: Arc<Lane>, seat: usize) -> Self {
+        Self { lane, seat, carried: 0, unanswered: 0, again: VecDeque::new() }
     }
 
     /// Works until the queue is closed and empty.
@@ -60,13 +76,19 @@ impl Worker {
         let mut kept = None;
         loop {
             if self.again.is_empty() {
-                let there = tokio::time::timeout(IDLE, self.lane.ready.there()).await;
+                if !self.lane.pacer.has_seat(self.seat) || self.is_worn_out() {
+                    hang_up(kept.take()).await;
+                }
+                if !self.lane.seated(self.seat).await {
+                    break;
+                }
+                let there = tokio::time::timeout(IDLE, self.lane.there()).await;
                 match there {
                     Ok(true) => {}
                     Ok(false) => break,
                     Err(_) => {
                         hang_up(kept.take()).await;
-                        if !self.lane.ready.there().await {
+                        if !self.lane.there().await {
                             break;
                         }
                     }
@@ -78,7 +100,10 @@ impl Worker {
             let connection = match kept.take() {
                 Some(connection) => connection,
                 None => match connect(&self.lane.target).await {
-                    Ok(connection) => connection,
+                    Ok(connection) => {
+                        self.carried = 0;
+                        connection
+                    }
                     Err(answer) => {
                         self.lane.unreachable(&answer);
                         self.put_back();
@@ -95,13 +120,23 @@ impl Worker {
     /// What was marked and cannot go now: nothing was sent and nothing counts.
     fn put_back(&mut self) {
         while let Some(laden) = self.again.pop_front() {
-            self.done();
+            self.done(&laden, Ended::Unknown);
             self.untried(laden.made.job.key(), Said::default());
         }
     }
 
     fn may_begin(&self) -> bool {
-        self.unanswered < self.window && !self.lane.is_over() && !self.lane.is_resting()
+        self.unanswered < self.lane.pacer.window() && !self.lane.is_over() && !self.lane.is_resting()
+    }
+
+    fn is_worn_out(&self) -> bool {
+        self.lane.pacer.per_connection().is_some_and(|most| self.carried >= most)
+    }
+
+    /// Nothing more goes over this connection.
+    fn is_through(&self) -> bool {
+        let no_seat = !self.lane.pacer.has_seat(self.seat);
+        self.lane.is_over() || self.lane.is_resting() || no_seat || self.is_worn_out()
     }
 
     /// Takes a message and orders its mark: it is committed while the envelope is on its way.
@@ -111,18 +146,24 @@ impl Worker {
             self.lane.writer.connection_busy();
         }
         self.unanswered += 1;
+        self.carried += 1;
         let mark = self.lane.writer.mark(made.job.key());
-        Laden { made, mark, again: false, passed: AtomicBool::new(false) }
+        let (site, begun) = (self.lane.pacer.site_of(&made.outgoing.rcpt_to), self.lane.app.clock.now());
+        let patience = self.lane.pacer.patience(&site);
+        Laden { made, mark, again: false, passed: AtomicBool::new(false), site, begun, patience }
     }
 
-    fn done(&mut self) {
+    fn done(&mut self, laden: &Laden, ended: Ended) {
+        self.lane.pacer.off_wire(&laden.site, laden.begun, ended);
+        self.lane.ready.unblock();
         self.unanswered -= 1;
         if self.unanswered == 0 {
             self.lane.writer.connection_idle();
         }
     }
 
-    fn conclude(&self, laden: &Laden, answer: &Answer) {
+    /// Gives what the answer says of the receiving site.
+    fn conclude(&self, laden: &Laden, answer: &Answer) -> Ended {
         let now = self.lane.app.clock.now();
         let app = &self.lane.app;
         let (end, fault) = app.replies.step(Speaker::Relay, laden.made.job.tried(now), answer, super::chance());
@@ -135,7 +176,31 @@ impl Worker {
         if end.to == DeliveryState::Pending {
             failpoint::pass("before-retry");
         }
+        self.learn(laden, answer, &end);
+        let ended = site_of_it(answer, &end);
         self.lane.writer.settle(laden.made.job.key(), end);
+        ended
+    }
+
+    /// What the pace learns from an answer: the relay's, or the receiving site's.
+    fn learn(&self, laden: &Laden, answer: &Answer, end: &End) {
+        let Some(pace) = end.note.pace else { return };
+        let slow = match pace {
+            Pace::Slow => Slow::Halve,
+            Pace::Pause | Pace::OneConnection => Slow::Rest { ms: end.note.wait_ms.unwrap_or(REST_MS) },
+            Pace::NewConnection => {
+                if counts_messages(answer) {
+                    let fewer = Slow::FewerPerConnection { carried: self.carried };
+                    self.lane.pacer.slow(fewer, None, laden.begun);
+                }
+                return;
+            }
+        };
+        let at_site = end.note.blame == Some(Blame::Site);
+        self.lane.pacer.slow(slow, at_site.then_some(&laden.site), laden.begun);
+        if let (true, Key::Copy { newsletter, .. }) = (at_site, laden.made.job.key()) {
+            self.lane.hold_warm_up(newsletter, laden.site.clone());
+        }
     }
 
     /// Nothing was sent and nothing counts: pending again, and the next claim finds out why.
@@ -155,17 +220,19 @@ impl Cargo for Worker {
             return Some(laden);
         }
         loop {
-            if self.lane.is_over() || self.lane.is_resting() {
+            if self.is_through() {
+                // The bell that woke it may have been for a message that another is to take now.
+                self.lane.ready.ring();
                 return None;
             }
-            if self.unanswered >= self.window {
+            if self.unanswered >= self.lane.pacer.window() {
                 // Dropped by the next answer, which makes room.
                 std::future::pending::<()>().await;
             }
             if let Some(laden) = self.ready() {
                 return Some(laden);
             }
-            let there = tokio::time::timeout(IDLE, self.lane.ready.there()).await;
+            let there = tokio::time::timeout(IDLE, self.lane.there()).await;
             if !matches!(there, Ok(true)) {
                 return None;
             }
@@ -173,10 +240,10 @@ impl Cargo for Worker {
     }
 
     fn ready(&mut self) -> Option<Laden> {
-        if !self.may_begin() {
+        if !self.may_begin() || self.is_through() {
             return None;
         }
-        let made = self.lane.ready.take()?;
+        let made = self.lane.take()?;
         Some(self.begin(made))
     }
 
@@ -202,7 +269,7 @@ impl Cargo for Worker {
 
     fn answered(&mut self, mut laden: Laden, handover: Handover) {
         failpoint::pass("answered");
-        let key = laden.made.job.key();
+        let (key, mut ended) = (laden.made.job.key(), Ended::Unknown);
         match handover {
             Handover::Stale { .. } if !laden.again && !self.lane.is_over() => {
                 laden.again = true;
@@ -211,10 +278,33 @@ impl Cargo for Worker {
             Handover::Stale { why } => self.untried(key, Said { text: Some(why), ..Said::default() }),
             Handover::Withdrawn if laden.mark.is_refused() => self.lane.writer.release(key),
             Handover::Withdrawn => self.untried(key, Said::default()),
-            Handover::Answered(answer) => self.conclude(&laden, &answer),
+            Handover::Answered(answer) => ended = self.conclude(&laden, &answer),
         }
-        self.done();
+        self.done(&laden, ended);
         self.lane.spare.give_back(laden.made.outgoing.message);
+    }
+}
+
+/// "Too many messages in this connection", in the words that are used for it.
+fn counts_messages(answer: &Answer) -> bool {
+    let Answer::Reply(reply) = answer else { return false };
+    let text = reply.text.to_lowercase();
+    text.contains("messages per connection") || text.contains("too many messages")
+}
+
+/// What an answer says of the site that it is about. Silence and refusals for now that are not the reader's own are
+/// the site's; what the relay does not want from us says nothing about it.
+fn site_of_it(answer: &Answer, end: &End) -> Ended {
+    match answer {
+        Answer::Broken { stage: Stage::RcptTo | Stage::Data, .. } | Answer::Unclear { .. } => Ended::Silent,
+        Answer::Broken { .. } => Ended::Unknown,
+        Answer::Reply(_) if end.to == DeliveryState::Sent || end.to == DeliveryState::Failed => Ended::Answered,
+        Answer::Reply(_) if end.note.fault.is_some() => Ended::Unknown,
+        Answer::Reply(_) => match (end.note.blame, end.note.pace) {
+            (Some(Blame::Site), _) | (Some(Blame::Relay) | None, None) => Ended::Refused,
+            (Some(Blame::Relay | Blame::Us), _) | (None, _) => Ended::Unknown,
+            (Some(_), _) => Ended::Answered,
+        },
     }
 }
 

@@ -17,6 +17,7 @@ use super::state::{State as Ink, issue_name, subject};
 use super::words::{count, from_now, number};
 use crate::audience::status::Status;
 use crate::delivery::counts::Counts;
+use crate::delivery::pace::ramp::Day;
 use crate::issue::finding::Severity;
 use crate::schedule::hours::forecast::Forecast;
 use crate::schedule::hours::{Hours, Wishes};
@@ -28,7 +29,7 @@ use crate::values::clock::Millis;
 use crate::verbs::app::{App, to_the_end};
 use crate::verbs::editing::rendering::{self, Ready};
 use crate::verbs::hours::{self as verbs_hours, Begin};
-use crate::verbs::publish;
+use crate::verbs::{pace, publish, warm_up};
 use crate::web::error::{WebError, capital, page, page_with, sentence};
 use crate::web::see_other;
 
@@ -60,6 +61,9 @@ struct ReviewPage {
     has_slot: bool,
     slot_words: String,
     button: String,
+    /// Where an issue takes more than a day: each day's readers.
+    days: Vec<(usize, String)>,
+    days_why: String,
     hold: String,
     error: String,
     can_go: bool,
@@ -121,6 +125,7 @@ async fn review(
     let (readers, seen) = verbs_hours::outlook(&mut tx, &edition.paper, &hours, begin).await?;
     let seen = seen.filter(|_| time.is_ok());
     let (rows, outside) = audience(&mut tx, edition).await?;
+    let (days, days_why) = days(app, &mut tx, edition).await?;
     let of = |severity: Severity| {
         ready
             .findings
@@ -152,6 +157,8 @@ async fn review(
         has_slot: home::schedule(&edition.paper).is_some(),
         slot_words: home::schedule(&edition.paper).map(|schedule| schedule.words()).unwrap_or_default(),
         button: button(&name, time.as_ref().ok(), &edition.paper.zone),
+        days,
+        days_why,
         hold: count(hold, "second", "seconds"),
         can_go: blocks.is_empty() && readers > 0 && time.is_ok(),
         blocks,
@@ -160,6 +167,19 @@ async fn review(
         name,
         frame,
     })
+}
+
+/// On which days it goes out, where it is more than one, and why.
+async fn days(app: &App, tx: &mut Tx, edition: &Edition) -> anyhow::Result<(Vec<(usize, String)>, String)> {
+    let sites = pace::read_sites(app).unwrap_or_default();
+    let Some(plan) = warm_up::plan_if_limited(tx, &sites, &edition.paper).await? else { return Ok(Default::default()) };
+    let why = match (&plan.domain, plan.limit) {
+        (Some(domain), _) => format!("{domain} is being warmed up: few messages a day and receiver at first."),
+        (None, limit) => format!("The relays may carry {} a day.", number(i64::try_from(limit.unwrap_or(0))?)),
+    };
+    let day = |(place, day): (usize, &Day)| (place + 1, number(i64::try_from(day.many).unwrap_or(i64::MAX)));
+    let days: Vec<_> = plan.days.iter().enumerate().map(day).collect();
+    Ok(if days.len() > 1 { (days, why) } else { Default::default() })
 }
 
 /// Fills in what was not said: the time it has, else the next slot, else now.

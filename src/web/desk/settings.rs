@@ -11,6 +11,7 @@ use super::frame::{Frame, Here};
 use super::home;
 use super::hours::HoursForm;
 use super::nodes::{self, NodeLine};
+use super::pace::{self, PaceForm};
 use super::room::Room;
 use super::said::Said;
 use super::state::State as Ink;
@@ -24,7 +25,7 @@ use crate::verbs::app::{App, to_the_end};
 use crate::verbs::hours as verbs_hours;
 use crate::verbs::problem::Problem;
 use crate::verbs::relays::{self, Hello};
-use crate::verbs::{instance, newsletters};
+use crate::verbs::{instance, newsletters, warm_up};
 use crate::web::error::{WebError, page, page_with, sentence};
 use crate::web::see_other;
 
@@ -45,6 +46,8 @@ struct SettingsPage {
     relay: RelayForm,
     relay_state: Option<Ink>,
     relay_note: String,
+    paces: Vec<PaceForm>,
+    warms_up: bool,
     demo: bool,
     /// What the relay answered, after it was tried.
     tried: Option<Hello>,
@@ -191,6 +194,8 @@ async fn settings_page(app: &App, frame: Frame, paper: Newsletter) -> anyhow::Re
         relay: RelayForm::of(kept.as_ref()),
         relay_state,
         relay_note,
+        paces: pace::forms(app, &paper).await?,
+        warms_up: warms_up(app, &paper).await?,
         demo: app.config.demo,
         tried: None,
         hold: instance::hold(app).await?.map(|why| sentence(&why)).unwrap_or_default(),
@@ -198,6 +203,11 @@ async fn settings_page(app: &App, frame: Frame, paper: Newsletter) -> anyhow::Re
         n: paper,
         frame,
     })
+}
+
+async fn warms_up(app: &App, paper: &Newsletter) -> anyhow::Result<bool> {
+    let mut tx = app.store.read().await?;
+    warm_up::is_on(&mut tx, paper).await
 }
 
 async fn relay_of(app: &App, paper: &Newsletter) -> anyhow::Result<Option<Relay>> {
@@ -361,6 +371,17 @@ pub(super) async fn try_relay(State(app): State<App>, room: Room) -> Result<Resp
 pub(super) async fn release(State(app): State<App>, room: Room) -> Result<Response, WebError> {
     to_the_end(async move { instance::go_ahead(&app).await }).await?;
     Ok(see_other(&room.at("/settings?said=released")))
+}
+
+/// The page again with a relay's limits as they were typed, and why they were not kept.
+pub(super) async fn pace_refused(app: &App, room: Room, form: PaceForm, why: String) -> Result<Response, WebError> {
+    let frame = room.frame(app, Here::Settings, "Settings").await?;
+    let mut again = settings_page(app, frame, room.paper).await?;
+    (again.wrong, again.errors) = ("pace", why.lines().map(sentence).collect());
+    if let Some(kept) = again.paces.iter_mut().find(|kept| kept.relay == form.relay) {
+        *kept = form;
+    }
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
 }
 
 async fn relay_refused(app: &App, room: Room, form: RelayForm, why: String) -> Result<Response, WebError> {
