@@ -175,3 +175,110 @@ async fn a_clock_that_is_set_back_and_forth_sends_nothing_twice_and_loses_nobody
         assert_eq!(postbox.mails().len(), READERS, "{engine:?}: everybody once");
     }
 }
+
+/// An ext4 in a file on a small tmpfs. When the tmpfs is full, the ext4 thinks that it has space, and its disk answers
+/// a sync with an I/O error, as a dying one does.
+struct DyingDisk {
+    below: PathBuf,
+    above: PathBuf,
+}
+
+fn ran(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program).args(arguments).output().is_ok_and(|done| done.status.success())
+}
+
+impl DyingDisk {
+    fn mount() -> Option<Self> {
+        let name = std::env::temp_dir().join(format!("broadsheet_dying_{}", EventId::new(NOW)));
+        let disk = Self { below: name.join("below"), above: name.join("above") };
+        std::fs::create_dir_all(&disk.below).ok()?;
+        std::fs::create_dir_all(&disk.above).ok()?;
+        let (below, image) = (disk.below.display().to_string(), disk.image());
+        let made = ran("mount", &["-t", "tmpfs", "-o", "size=12m", "tmpfs", &below])
+            && ran("truncate", &["-s", "200M", &image])
+            && ran("mkfs.ext4", &["-q", "-F", &image])
+            && disk.mount_above();
+        if !made {
+            println!("SKIPPED: only root can mount a disk on a loop device and let it die");
+        }
+        made.then_some(disk)
+    }
+
+    fn image(&self) -> String {
+        self.below.join("image").display().to_string()
+    }
+
+    fn mount_above(&self) -> bool {
+        ran("mount", &["-o", "loop,errors=continue", &self.image(), &self.above.display().to_string()])
+    }
+
+    fn die(&self) {
+        use std::io::Write as _;
+        let mut file = std::fs::File::create(self.below.join("ballast")).expect("can be made");
+        for piece in [64 * 1024, 4096, 1] {
+            while file.write_all(&vec![0; piece]).is_ok() {}
+        }
+    }
+
+    /// Works again, with what is on it and nothing that was only in memory.
+    fn revive(&self) -> bool {
+        ran("umount", &[&self.above.display().to_string()])
+            && std::fs::remove_file(self.below.join("ballast")).is_ok()
+            && self.mount_above()
+    }
+}
+
+impl Drop for DyingDisk {
+    fn drop(&mut self) {
+        for folder in [&self.above, &self.below] {
+            ran("umount", &["-l", &folder.display().to_string()]);
+        }
+        let _ = std::fs::remove_dir_all(self.below.parent().unwrap_or(&self.below));
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_dies_keeps_what_it_said_it_had() {
+    const KEPT_BEFORE: usize = 20;
+    const TRIES_MAX: usize = 2_000;
+    let Some(disk) = DyingDisk::mount() else { return };
+    let app = house(&disk.above).await;
+    app.newsletter("smtp://127.0.0.1:9").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("http://{}/tidewater/subscribe", listener.local_addr().expect("it is bound"));
+    let door = tokio::spawn(web::serve(app.app.clone(), listener));
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let client = reqwest::Client::new();
+    let (mut kept, mut refused) = (0, None);
+    while kept < TRIES_MAX && refused.is_none() {
+        if kept == KEPT_BEFORE {
+            disk.die();
+        }
+        let network = format!("10.{}.{}.9", kept / 250, kept % 250);
+        let form = client.post(&url).header("content-type", "application/x-www-form-urlencoded");
+        let form = form.header("x-forwarded-for", network).body(format!("email=reader{kept}%40readers.example"));
+        match form.send().await.expect("an answer").status() {
+            StatusCode::OK => kept += 1,
+            other => refused = Some(other),
+        }
+    }
+    assert_eq!(refused, Some(StatusCode::SERVICE_UNAVAILABLE), "after {kept} that were kept");
+    app.stop.cancel();
+    door.await.expect("runs").expect("ends");
+    app.store.close().await;
+    assert!(disk.revive(), "the disk comes back");
+    let path = disk.above.join("house/broadsheet.db").display().to_string();
+    let store = broadsheet::store::Store::open(&path, Clock::fixed(NOW)).await.expect("opens");
+    let mut tx = store.read().await.expect("reads");
+    for n in 0..kept {
+        let address = format!("reader{n}@readers.example");
+        let address = broadsheet::values::address::Address::parse(&address).expect("an address");
+        let found = broadsheet::store::subscriber::by_address(&mut tx, &address).await.expect("reads");
+        assert!(found.is_some(), "reader {n} of {kept} was told yes and is lost");
+    }
+    drop(tx);
+    let mut tx = store.write().await.expect("writes again");
+    broadsheet::store::setting::set(&mut tx, "after", "all").await.expect("writes");
+    tx.commit().await.expect("commits");
+    store.close().await;
+}
