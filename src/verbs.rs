@@ -8,6 +8,7 @@ pub mod catcher;
 pub mod deliver;
 pub mod demo;
 pub mod departed;
+pub mod doubt;
 pub mod editing;
 pub mod failpoint;
 pub mod hours;

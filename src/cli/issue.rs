@@ -1,5 +1,7 @@
 //! `issue …`: from a file to a report.
 
+mod deliveries;
+mod doubt;
 mod file;
 mod manage;
 mod plan;
@@ -51,6 +53,9 @@ pub enum IssueCommand {
     Status(StatusArgs),
     /// List every reader's copy: state, tries, reply, times
     Deliveries(DeliveriesArgs),
+    /// Mails of which nobody could hear whether they were taken: list them, and decide
+    #[command(subcommand)]
+    Doubt(doubt::DoubtCommand),
     /// Stop sending for now; nothing more leaves until it is resumed
     Pause {
         id: IssueId,
@@ -173,7 +178,8 @@ pub async fn run(global: &Global, command: IssueCommand) -> anyhow::Result<()> {
         IssueCommand::Unschedule { id } => manage::unschedule(global, &app, id).await,
         IssueCommand::Plan { id } => plan::show(global, &app, id).await,
         IssueCommand::Status(args) => watch::status(global, &app, &args).await,
-        IssueCommand::Deliveries(args) => watch::deliveries(global, &app, &args).await,
+        IssueCommand::Deliveries(args) => deliveries::run(global, &app, &args).await,
+        IssueCommand::Doubt(command) => doubt::run(global, &app, command).await,
         IssueCommand::Pause { id, why } => manage::pause(global, &app, id, &why).await,
         IssueCommand::Resume { id } => manage::resume(global, &app, id).await,
         IssueCommand::Cancel { id, yes } => manage::cancel(global, &app, id, yes).await,

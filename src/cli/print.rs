@@ -32,6 +32,50 @@ pub fn json<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
     line(&serde_json::to_string_pretty(value)?)
 }
 
+/// Prints text as it is, with the ends of lines that it has.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn text(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(quiet_pipe)
+}
+
+/// A JSON array that is printed while its items come: nothing is kept. Says nothing at all where it is not wanted.
+#[derive(Debug)]
+pub struct Array {
+    wanted: bool,
+    items: u64,
+}
+
+impl Array {
+    #[must_use]
+    pub fn new(wanted: bool) -> Self {
+        Self { wanted, items: 0 }
+    }
+
+    /// # Errors
+    /// When it cannot be written.
+    pub fn item<T: serde::Serialize>(&mut self, item: &T) -> anyhow::Result<()> {
+        if !self.wanted {
+            return Ok(());
+        }
+        let before = if self.items == 0 { "[\n" } else { ",\n" };
+        self.items += 1;
+        text(&format!("{before}{}", serde_json::to_string(item)?))
+    }
+
+    /// # Errors
+    /// When it cannot be written.
+    pub fn end(self) -> anyhow::Result<()> {
+        match (self.wanted, self.items) {
+            (false, _) => Ok(()),
+            (true, 0) => text("[]\n"),
+            (true, _) => text("\n]\n"),
+        }
+    }
+}
+
 /// Something for the eyes of a person at the terminal; on standard error, so that output stays clean.
 pub fn note(text: &str) {
     eprintln!("{text}");

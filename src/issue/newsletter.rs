@@ -26,6 +26,12 @@ pub struct Masthead {
 }
 
 impl Masthead {
+    /// The domain of the From address, whose DKIM key signs.
+    #[must_use]
+    pub fn sender_domain(&self) -> &str {
+        self.from_address.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
     /// The newsletter's front page: what it is, and how to join.
     #[must_use]
     pub fn home(&self) -> String {

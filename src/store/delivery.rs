@@ -12,6 +12,7 @@
 //! obvious `UPDATE … FROM json_each(…)` walks every row of the issue.
 
 pub mod claim;
+pub mod doubt;
 pub mod freeze;
 pub mod hours;
 pub mod settle;
@@ -19,7 +20,8 @@ pub mod settle;
 use super::Tx;
 use crate::delivery::counts::Counts;
 use crate::delivery::state::DeliveryState;
-use crate::values::ids::{AttemptId, IssueId, SubscriberId};
+use crate::values::clock::Millis;
+use crate::values::ids::{AttemptId, IssueId, RelayId, SubscriberId};
 
 /// One statement in two spellings, where the engines have none in common; `[SQLite, Postgres]`.
 type Fork = [&'static str; 2];
@@ -73,6 +75,8 @@ pub struct DeliveryRow {
     pub reply_code: Option<i64>,
     pub reply_text: Option<String>,
     pub reason: Option<String>,
+    /// The relay for which it was last claimed.
+    pub relay_id: Option<RelayId>,
 }
 
 /// A try that was not answered with 2xx.
@@ -124,6 +128,22 @@ pub async fn counts(tx: &mut Tx, issue: IssueId) -> Result<Counts, sqlx::Error> 
     let rows: Vec<(String, i64)> = sql!(tx, fetch_all, COUNTS, issue)?;
     let rows = rows.into_iter().filter_map(|(word, many)| Some((word.parse().ok()?, many)));
     Ok(Counts::of(audience.map_or(0, |(audience,)| audience), rows))
+}
+
+const DEFERRED: &str = "SELECT COUNT(*), MIN(next_at) FROM delivery WHERE issue_id = $1 AND state = 'pending' \
+    AND next_at > $2";
+const DEFERRED_BY_TRY: &str = "SELECT COUNT(*), MIN(next_at) FROM delivery WHERE issue_id = $1 AND state = 'pending' \
+    AND next_at > $2 AND attempts > 0";
+
+/// Deliveries that were answered "later", or whose site rests: how many, and when the next of them is tried. Of an issue
+/// whose readers have hours, only those that were tried: the others wait for their hour.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn deferred(tx: &mut Tx, issue: IssueId, has_hours: bool) -> Result<(i64, Option<Millis>), sqlx::Error> {
+    let (now, text) = (tx.now.0, if has_hours { DEFERRED_BY_TRY } else { DEFERRED });
+    let (many, next): (i64, Option<i64>) = sql!(tx, fetch_one, text, issue, now)?;
+    Ok((many, next.map(Millis)))
 }
 
 pub const PAGE: &str = "SELECT * FROM delivery WHERE issue_id = $1 AND subscriber_id > $2 AND ($3 = '' OR state = $3) \

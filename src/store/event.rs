@@ -68,6 +68,30 @@ pub async fn insert_many(
     Ok(())
 }
 
+/// Adds the same line about one thing for many persons at once.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn insert_for_each(
+    tx: &mut Tx,
+    kind: &str,
+    about: About,
+    subscribers: &[SubscriberId],
+    detail: &serde_json::Value,
+) -> Result<(), sqlx::Error> {
+    let (now, at, detail) = (tx.now.0, tx.now, detail.to_string());
+    let About { newsletter, issue, account, .. } = about;
+    let new = || EventId::new(at);
+    for some in subscribers.chunks(ROWS_MAX) {
+        let text = format!(
+            "INSERT INTO event (id, at, kind, newsletter_id, subscriber_id, issue_id, account_id, detail) VALUES {}",
+            places(some.len(), 8, 1)
+        );
+        execute_many!(tx, text, [], some, |id| [new(), now, kind, newsletter, *id, issue, account, &detail])?;
+    }
+    Ok(())
+}
+
 const BY_SUBSCRIBER: &str = "SELECT * FROM event WHERE subscriber_id = $1 ORDER BY id DESC LIMIT $2";
 
 /// The newest lines about a person, newest first.

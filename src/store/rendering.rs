@@ -1,6 +1,7 @@
 //! Frozen renderings: what publish fixed and every message is made from.
 
 use super::Tx;
+use crate::issue::newsletter::Masthead;
 use crate::issue::rendered::Rendered;
 use crate::values::clock::Millis;
 use crate::values::ids::IssueId;
@@ -9,33 +10,54 @@ use crate::values::ids::IssueId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frozen {
     pub rendered: Rendered,
+    /// The newsletter as it was then; `None` where it went out before this was kept.
+    pub masthead: Option<Masthead>,
     /// The Date of every message of this issue.
     pub message_at: Millis,
 }
 
-const INSERT: &str = "INSERT INTO rendering (issue_id, hash, rendered, message_at) VALUES ($1, $2, $3, $4)";
+const INSERT: &str = "INSERT INTO rendering (issue_id, hash, rendered, masthead, message_at) \
+    VALUES ($1, $2, $3, $4, $5)";
 
-/// Keeps the rendering of an issue.
+/// Keeps the rendering of an issue, and what its newsletter is at this moment.
 ///
 /// # Errors
 /// When there is one already, or the store cannot.
-pub async fn insert(tx: &mut Tx, issue: IssueId, rendered: &Rendered, message_at: Millis) -> anyhow::Result<()> {
-    let text = serde_json::to_string(rendered)?;
-    execute!(tx, INSERT, issue, &rendered.hash, text, message_at.0)?;
+pub async fn insert(
+    tx: &mut Tx,
+    issue: IssueId,
+    rendered: &Rendered,
+    masthead: &Masthead,
+    message_at: Millis,
+) -> anyhow::Result<()> {
+    let (text, masthead) = (serde_json::to_string(rendered)?, serde_json::to_string(masthead)?);
+    execute!(tx, INSERT, issue, &rendered.hash, text, masthead, message_at.0)?;
     Ok(())
 }
 
-const BY_ISSUE: &str = "SELECT rendered, message_at FROM rendering WHERE issue_id = $1";
+const BY_ISSUE: &str = "SELECT rendered, masthead, message_at FROM rendering WHERE issue_id = $1";
 
 /// The frozen rendering of a published issue.
 ///
 /// # Errors
 /// When the store cannot, or what it holds cannot be read.
 pub async fn by_issue(tx: &mut Tx, issue: IssueId) -> anyhow::Result<Option<Frozen>> {
-    let row: Option<(String, i64)> = sql!(tx, fetch_optional, BY_ISSUE, issue)?;
-    let frozen =
-        row.map(|(text, at)| serde_json::from_str(&text).map(|rendered| Frozen { rendered, message_at: Millis(at) }));
-    Ok(frozen.transpose()?)
+    let row: Option<(String, String, i64)> = sql!(tx, fetch_optional, BY_ISSUE, issue)?;
+    let Some((text, masthead, at)) = row else { return Ok(None) };
+    let masthead = if masthead.is_empty() { None } else { Some(serde_json::from_str(&masthead)?) };
+    Ok(Some(Frozen { rendered: serde_json::from_str(&text)?, masthead, message_at: Millis(at) }))
+}
+
+const MASTHEAD: &str = "SELECT masthead FROM rendering WHERE issue_id = $1";
+
+/// The newsletter as an issue went out under it, if that was kept.
+///
+/// # Errors
+/// When the store cannot, or what it holds cannot be read.
+pub async fn masthead(tx: &mut Tx, issue: IssueId) -> anyhow::Result<Option<Masthead>> {
+    let row: Option<(String,)> = sql!(tx, fetch_optional, MASTHEAD, issue)?;
+    let kept = row.map(|(text,)| text).filter(|text| !text.is_empty());
+    Ok(kept.map(|text| serde_json::from_str(&text)).transpose()?)
 }
 
 const REMOVE: &str = "DELETE FROM rendering WHERE issue_id = $1";

@@ -39,6 +39,12 @@ pub fn epoch(now: super::clock::Millis, seat: i64) -> i64 {
     at_node(now, seat & (SEATS - 1))
 }
 
+/// When a claim was made, by its node's clock.
+#[must_use]
+pub fn epoch_at(epoch: i64) -> super::clock::Millis {
+    super::clock::Millis((epoch >> (COUNTER_BITS + NODE_BITS)) + EPOCH_MILLIS)
+}
+
 fn at_node(now: super::clock::Millis, node: i64) -> i64 {
     let floor = now.0.saturating_sub(EPOCH_MILLIS).max(0) << COUNTER_BITS;
     let bump = |last: i64| Some((last + 1).max(floor));

@@ -15,6 +15,7 @@ use crate::verbs::breakers::Breakers;
 use crate::verbs::departed::Departed;
 use crate::verbs::nodes::Node;
 use crate::verbs::outlet::Outlet;
+use crate::verbs::pace::Troubles;
 use crate::verbs::progress::Looks;
 use crate::verbs::replies::Replies;
 
@@ -39,6 +40,8 @@ pub struct Parts {
     pub replies: Replies,
     /// What was answered lately to those who watch an issue go out.
     pub looks: Looks,
+    /// Receiving sites that are slower than they would be.
+    pub troubles: Troubles,
     /// Rung when there may be something to send or to schedule; loops also wake by themselves.
     pub wake: Notify,
     /// Issues whose numbers changed, for live pages. Lagging listeners lose the oldest and read the rows anyway.
@@ -61,7 +64,7 @@ impl App {
     pub fn with_outlet(config: Config, store: Store, clock: Clock, keys: Keyring, outlet: Outlet) -> Self {
         let (changed, _) = broadcast::channel(CHANGES_KEPT);
         let (wake, stop) = (Notify::new(), CancellationToken::new());
-        let (departed, looks) = (Departed::default(), Looks::default());
+        let (departed, looks, troubles) = (Departed::default(), Looks::default(), Troubles::default());
         let node = Node::default();
         let (breakers, replies) = (Breakers::default(), Replies::default());
         Self(Arc::new(Parts {
@@ -75,6 +78,7 @@ impl App {
             breakers,
             replies,
             looks,
+            troubles,
             wake,
             changed,
             stop,

@@ -30,6 +30,7 @@ use peers::Peers;
 use writer::Writer;
 
 pub use sheet::return_domain;
+pub(in crate::verbs) use writer::INFLIGHT_LEASE_MS;
 
 use crate::store::delivery::claim;
 use crate::store::{issue, letter};

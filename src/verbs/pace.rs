@@ -3,18 +3,36 @@
 //! Takers take a second's worth at once in one short transaction (`delivery::pace::meter`). The row is locked while it
 //! is changed, so a limit holds for the sum of all nodes. The slow-down of a relay is in the same row.
 
+use std::collections::HashMap;
 use std::io::ErrorKind;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::app::App;
 use crate::delivery::pace::adapt::Adapt;
+use crate::delivery::pace::gate::Troubled;
 use crate::delivery::pace::meter::{Grant, Limits, Meter, Wait};
 use crate::delivery::pace::sites::Sites;
 use crate::store::relay::Relay;
 use crate::store::{Tx, pace, relay};
 use crate::values::clock::Millis;
 use crate::values::ids::{NewsletterId, RelayId};
+
+/// Receiving sites that are slower than they would be, as the lines of this process saw them last, by relay.
+#[derive(Debug, Default)]
+pub struct Troubles(Mutex<HashMap<Option<RelayId>, Vec<Troubled>>>);
+
+impl Troubles {
+    pub(super) fn keep(&self, relay: Option<RelayId>, troubled: Vec<Troubled>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(relay, troubled);
+    }
+
+    #[must_use]
+    pub fn of(&self, relay: Option<RelayId>) -> Vec<Troubled> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&relay).cloned().unwrap_or_default()
+    }
+}
 
 /// The operator's table of receiving sites, in the data folder.
 pub const SITES_FILE: &str = "sites.toml";

@@ -1,11 +1,14 @@
 //! How a sending issue is getting on: counted from the rows, never remembered.
 
+mod relays;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub use self::relays::{Site as SiteStanding, Standing as RelayStanding};
 use crate::delivery::counts::Counts;
 use crate::delivery::state::DeliveryState;
 use crate::store;
@@ -26,14 +29,38 @@ pub struct Progress {
     /// Of the pending: those that wait for their hour, and when the next of them is due.
     pub waiting: i64,
     pub waiting_next: Option<Millis>,
+    /// Of the pending: those that are tried again later, and when the next of them is.
+    pub deferred: i64,
+    pub deferred_next: Option<Millis>,
     pub hold_until: Option<Millis>,
     pub published_at: Option<Millis>,
     pub finished_at: Option<Millis>,
     /// Deliveries settled a minute, over the last half minute of looking; `None` before there are two looks.
     pub per_minute: Option<f64>,
-    /// The relay takes no mail until then, and why: a fault of ours, no reader is touched.
+    /// When all that can go now has gone, at this pace.
+    pub done_about: Option<Millis>,
+    pub relays: Vec<RelayStanding>,
+    /// Readers in doubt at most if the machine that sends dies at this moment.
+    pub in_doubt_at_most: i64,
+    /// No relay takes mail until then, and why: a fault of ours, no reader is touched.
     pub relay_paused_until: Option<Millis>,
     pub relay_paused_reason: Option<String>,
+}
+
+impl Progress {
+    /// Deliveries that can go now: neither tried again later nor waiting for their hour.
+    #[must_use]
+    pub fn left(&self) -> i64 {
+        (self.counts.unfinished() - self.deferred - self.waiting).max(0)
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "an estimate, in minutes")]
+    fn done_at(&self, now: Millis) -> Option<Millis> {
+        let held = self.hold_until.is_some_and(|until| until > now);
+        let pace = self.per_minute.filter(|pace| *pace >= 1.0 && self.state == IssueState::Sending && !held)?;
+        let left = self.left();
+        (left > 0).then(|| now.plus((left as f64 / pace * Millis::MINUTE as f64) as i64))
+    }
 }
 
 /// Counting a million rows takes tens of milliseconds; however many pages look, it takes no more than a tenth of one
@@ -68,7 +95,7 @@ pub async fn status(app: &App, issue: IssueId) -> anyhow::Result<Option<Progress
     }
     let began = Instant::now();
     let Some(progress) = read(app, issue).await? else { return Ok(None) };
-    Ok(Some(app.looks.keep(issue, progress, began)))
+    Ok(Some(app.looks.keep(issue, progress, began, app.clock.now())))
 }
 
 async fn read(app: &App, issue: IssueId) -> anyhow::Result<Option<Progress>> {
@@ -81,23 +108,48 @@ async fn read(app: &App, issue: IssueId) -> anyhow::Result<Option<Progress>> {
         true => store::delivery::hours::waiting(&mut tx, issue).await?,
         false => (0, None),
     };
-    let relay = match newsletter.and_then(|newsletter| newsletter.relay_id) {
-        Some(id) => store::relay::by_id(&mut tx, id).await?.filter(|relay| relay.is_paused(tx.now)),
-        None => None,
+    let (deferred, deferred_next) = match counts.pending {
+        0 => (0, None),
+        _ => store::delivery::deferred(&mut tx, issue, has_hours).await?,
     };
+    let relays = match (&newsletter, counts.unfinished()) {
+        (Some(newsletter), 1..) => relays::of(app, &mut tx, newsletter).await?,
+        _ => Vec::new(),
+    };
+    let resting = resting(&relays);
     Ok(Some(Progress {
         state: row.state,
         state_reason: row.state_reason,
-        counts,
         waiting,
         waiting_next,
+        deferred,
+        deferred_next,
         hold_until: row.hold_until.map(Millis),
         published_at: row.published_at.map(Millis),
         finished_at: row.finished_at.map(Millis),
         per_minute: None,
-        relay_paused_until: relay.as_ref().and_then(|relay| relay.paused_until).map(Millis),
-        relay_paused_reason: relay.and_then(|relay| relay.paused_reason),
+        done_about: None,
+        in_doubt_at_most: in_doubt_at_most(&relays, &counts),
+        relay_paused_until: resting.and_then(|relay| relay.rests_until),
+        relay_paused_reason: resting.and_then(|relay| relay.why.clone()),
+        relays,
+        counts,
     }))
+}
+
+/// Of relays that all rest, the one that is tried first.
+fn resting(relays: &[RelayStanding]) -> Option<&RelayStanding> {
+    let first = relays.iter().min_by_key(|relay| relay.rests_until)?;
+    first.rests_until.map(|_| first)
+}
+
+/// What may be on the wire unanswered on all connections together. Without relays the catcher takes the mail.
+fn in_doubt_at_most(relays: &[RelayStanding], counts: &Counts) -> i64 {
+    let most = match relays {
+        [] => store::relay::IN_DOUBT_DEFAULT,
+        some => some.iter().map(|relay| relay.in_doubt_max).sum(),
+    };
+    most.min(counts.unfinished())
 }
 
 impl Looks {
@@ -115,7 +167,7 @@ impl Looks {
         }
     }
 
-    fn keep(&self, issue: IssueId, mut progress: Progress, began: Instant) -> Progress {
+    fn keep(&self, issue: IssueId, mut progress: Progress, began: Instant, asked: Millis) -> Progress {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if looks.len() >= ISSUES_MAX {
             looks.clear();
@@ -125,6 +177,7 @@ impl Looks {
         trail.retain(|(at, _)| now.duration_since(*at) < PACE_WINDOW);
         trail.push((now, progress.counts.total() - progress.counts.unfinished()));
         progress.per_minute = pace(&trail);
+        progress.done_about = progress.done_at(asked);
         let look = Look { progress: progress.clone(), at: now, took: now.duration_since(began), trail };
         looks.insert(issue, look);
         progress
@@ -136,6 +189,14 @@ fn pace(trail: &[(Instant, i64)]) -> Option<f64> {
     let ((from, before), (to, after)) = (trail.first()?, trail.last()?);
     let seconds = to.duration_since(*from).as_secs_f64();
     (seconds >= 0.5).then(|| (after - before).max(0) as f64 * 60.0 / seconds)
+}
+
+/// Where an issue's deliveries stand at this moment.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn counts(app: &App, issue: IssueId) -> anyhow::Result<Counts> {
+    Ok(store::delivery::counts(&mut app.store.read().await?, issue).await?)
 }
 
 /// A page of an issue's deliveries, after a reader, for lists and exports: ask again with the last one's id until it

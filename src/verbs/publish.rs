@@ -9,7 +9,7 @@ use crate::store::event::About;
 use crate::store::issue::{IssueRow, IssueState};
 use crate::store::{self, Tx};
 use crate::values::clock::Millis;
-use crate::values::ids::{IssueId, SubscriberId};
+use crate::values::ids::IssueId;
 use crate::verbs::app::App;
 use crate::verbs::editing::rendering::{self, Ready};
 use crate::verbs::failpoint;
@@ -123,7 +123,8 @@ pub async fn freeze(
     if newsletter.relay_id.is_none() && app.outlet.needs_relay() {
         return Err(Refusal::NoRelay.into());
     }
-    store::rendering::insert(&mut tx, issue, rendered, hold_until).await?;
+    let masthead = newsletter.masthead(&app.config.public_url);
+    store::rendering::insert(&mut tx, issue, rendered, &masthead, hold_until).await?;
     failpoint::check("publishing")?;
     let audience = hours::freeze(&mut tx, &row, &newsletter, hold_until).await?;
     if audience == 0 {
@@ -224,26 +225,6 @@ pub async fn cancel(app: &App, issue: IssueId) -> anyhow::Result<u64> {
     Ok(skipped)
 }
 
-/// Sends once more what is in doubt, by somebody's word: for these readers, or (`None`) for all. Gives how many.
-///
-/// # Errors
-/// [`Refusal`], or the store cannot.
-pub async fn resend_in_doubt(app: &App, issue: IssueId, only: Option<&[SubscriberId]>) -> anyhow::Result<u64> {
-    let mut tx = app.store.write().await?;
-    let row = known(&mut tx, issue).await?;
-    if !matches!(row.state, IssueState::Sending | IssueState::Paused | IssueState::Sent) {
-        return Err(Refusal::State { state: row.state, wanted: "sent again" }.into());
-    }
-    let again = store::delivery::settle::resend(&mut tx, issue, only).await?;
-    if again > 0 {
-        store::issue::move_to(&mut tx, issue, &[IssueState::Sent], IssueState::Sending, "").await?;
-        note(&mut tx, "issue.resent", &row, json!({ "readers": again })).await?;
-    }
-    tx.commit().await?;
-    tell(app, issue);
-    Ok(again)
-}
-
 async fn shift(
     app: &App,
     issue: IssueId,
@@ -265,7 +246,7 @@ async fn shift(
     Ok(())
 }
 
-async fn known(tx: &mut Tx, issue: IssueId) -> anyhow::Result<IssueRow> {
+pub(super) async fn known(tx: &mut Tx, issue: IssueId) -> anyhow::Result<IssueRow> {
     Ok(store::issue::by_id(tx, issue).await?.ok_or(Refusal::NoSuchIssue)?)
 }
 
@@ -276,7 +257,7 @@ async fn note(tx: &mut Tx, kind: &str, row: &IssueRow, detail: serde_json::Value
 }
 
 /// Wakes the engine and the live pages.
-fn tell(app: &App, issue: IssueId) {
+pub(super) fn tell(app: &App, issue: IssueId) {
     app.looks.outdate(issue);
     app.wake.notify_waiters();
     // Nobody looking is no error.

@@ -6,6 +6,7 @@ use super::deliver::sheet::Sheet;
 use super::editing::rendering;
 use super::problem::Problem;
 use super::refusal::Refusal;
+use crate::issue::message::Sending;
 use crate::store::letter::{self, LetterKind, NewLetter};
 use crate::store::{allowance, event};
 use crate::values::address::Address;
@@ -33,7 +34,9 @@ pub async fn send_test(app: &App, issue: IssueId, to: &[Address]) -> anyhow::Res
         return Err(Refusal::NoRelay.into());
     }
     let now = app.clock.now();
-    let sheet = Sheet::new(app, &ready.newsletter, issue, &ready.rendered, now, PREFIX).await?;
+    let masthead = ready.newsletter.masthead(&app.config.public_url);
+    let sending = Sending { issue, at: now, subject_prefix: PREFIX, signed: true };
+    let sheet = Sheet::new(app, ready.newsletter.id, &masthead, &ready.rendered, sending).await?;
     let mut tx = app.store.write().await?;
     let mut letters = Vec::with_capacity(to.len());
     for address in to {

@@ -5,6 +5,7 @@ mod beginning;
 mod chart;
 mod deliverability;
 mod door;
+mod doubt;
 mod editor;
 mod find;
 mod frame;
@@ -15,6 +16,7 @@ mod issues;
 mod lead;
 mod nodes;
 mod pace;
+mod pacing;
 mod preview;
 mod reader;
 mod readers;
@@ -109,7 +111,7 @@ fn issue_router() -> Router<App> {
         .route("/issue/{issue}/resume", post(sending::resume))
         .route("/issue/{issue}/cancel", get(sending::ask_cancel).post(sending::cancel))
         .route("/issue/{issue}/undo", post(sending::undo))
-        .route("/issue/{issue}/resend", post(sending::resend))
+        .route("/issue/{issue}/doubt", get(doubt::show).post(doubt::decide))
         .route("/issue/{issue}/report", get(report::show))
         .route("/issue/{issue}/deliveries.csv", get(report::csv))
 }

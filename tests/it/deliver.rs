@@ -6,6 +6,7 @@ use broadsheet::store::issue::{IssueState, IssueText};
 use broadsheet::store::letter::{LetterKind, NewLetter};
 use broadsheet::values::clock::Millis;
 use broadsheet::values::ids::{IssueId, NewsletterId, SubscriberId};
+use broadsheet::verbs::doubt::{self, By};
 use broadsheet::verbs::refusal::Refusal;
 use broadsheet::verbs::{deliver, instance, publish};
 
@@ -139,7 +140,8 @@ async fn a_connection_that_ends_after_the_dot_leaves_a_row_in_doubt_until_somebo
     let counts = story.app.counts(story.issue).await;
     assert_eq!((counts.sent, counts.in_doubt), (4, 1));
     assert_eq!(story.app.issue(story.issue).await.state, IssueState::Sent);
-    assert_eq!(publish::resend_in_doubt(&story.app, story.issue, None).await.expect("may"), 1);
+    let by = By { account: None, name: "Ines".into() };
+    assert_eq!(doubt::resend(&story.app, story.issue, None, &by).await.expect("may"), 1);
     story.drain().await;
     assert_eq!(story.app.counts(story.issue).await.sent, 5);
     assert_eq!(story.app.issue(story.issue).await.state, IssueState::Sent);

@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use sqlx::Connection as _;
 
 use crate::app::{Engine, TestApp};
-use crate::postbox::{Postbox, Script};
+use crate::postbox::{Act, Postbox, Script};
 
 const PASSWORD: &str = "the tide is out";
 const TEXT: &str = "---\nsubject: The last pilot boat\npreheader: Five stories from the water's edge, none of them \
@@ -353,7 +353,44 @@ macro_rules! on_every_engine {
     };
 }
 
+async fn mails_in_doubt_are_decided_on_their_page(engine: Engine) {
+    let postbox = Postbox::start(Script::new().on_some(".", 0, 3, Act::Close)).await;
+    let app = TestApp::on(engine).await;
+    let (mut browser, _) = desk(&app, &format!("smtp://127.0.0.1:{}", postbox.port()), 5).await;
+    let issue = written(&mut browser, TEXT).await;
+    let path = format!("/desk/issue/{issue}");
+    browser.post(&format!("{path}/send"), &[("when", "now")]).await;
+    app.clock.advance(61_000);
+    let going = browser.get(&format!("{path}/sending")).await.body;
+    assert!(going.contains("At most 5 readers are in doubt if the machine that sends dies now"), "{going}");
+    assert!(going.contains("Takes mail") && going.contains("connections"), "{going}");
+    for _ in 0..5 {
+        // A site rests after each that is in doubt.
+        deliver::drain(&app.app).await.expect("drains");
+        app.clock.advance(Millis::HOUR);
+    }
+    assert!(browser.get(&format!("{path}/sending")).await.body.contains("3 mails are in doubt"));
+    let page = browser.get(&format!("{path}/doubt")).await;
+    assert!(page.status == 200 && page.body.contains("no clear answer after the last byte"), "{}", page.body);
+    let rows = broadsheet::verbs::doubt::page(&app.app, issue, None, 10).await.expect("reads");
+    assert!(rows.iter().all(|row| page.body.contains(&row.message_id)), "{}", page.body);
+    let post = format!("{path}/doubt");
+    let nobody = browser.post(&post, &[("act", "resend")]).await;
+    assert_eq!(nobody.location(), format!("{path}/doubt?said=none"));
+    let (one, two) = (rows[0].subscriber.to_string(), rows[1].subscriber.to_string());
+    let some = [("who", one.as_str()), ("who", two.as_str()), ("act", "mark-sent")];
+    assert_eq!(browser.post(&post, &some).await.location(), format!("{path}/doubt?said=marked-sent"));
+    assert_eq!(app.counts(issue).await.in_doubt, 1);
+    let story = browser.get(&format!("/desk/n/tidewater/readers/{one}")).await.body;
+    assert!(story.contains("marked as sent") && story.contains("Ines Corrado"), "{story}");
+    assert_eq!(browser.post(&post, &[("act", "resend-all")]).await.location(), format!("{path}/doubt?said=resent"));
+    deliver::drain(&app.app).await.expect("drains");
+    assert_eq!(app.counts(issue).await.sent, 5);
+    assert!(browser.get(&post).await.body.contains("Nothing of this issue is in doubt"));
+}
+
 on_every_engine! {
+    mails_in_doubt_are_decided_on_their_page,
     the_door_opens_with_the_password_and_tells_strangers_nothing,
     a_session_that_was_ended_elsewhere_is_over,
     of_two_who_press_the_set_up_link_at_once_one_gets_the_account,

@@ -7,6 +7,7 @@ mod cli;
 mod deliver;
 mod desk;
 mod disk;
+mod doubt;
 mod editing;
 mod faultsmtpd;
 mod fetch;

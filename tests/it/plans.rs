@@ -1,7 +1,7 @@
 //! What the engines mean to do with the ledger's statements: on a big table, none that runs for every group of mails
 //! may walk an issue, or the cost of a mail would grow with the audience.
 
-use broadsheet::store::delivery::{self, claim, settle};
+use broadsheet::store::delivery::{self, claim, doubt, settle};
 use broadsheet::store::{self, issue};
 use broadsheet::values::ids::{IssueId, NewsletterId};
 use broadsheet::verbs::publish::Published;
@@ -35,7 +35,7 @@ fn hot(engine: Engine, issue: IssueId, newsletter: NewsletterId) -> Vec<Hot> {
     vec![
         make("any due", claim::ANY_DUE, &[&i, now]),
         make("due", claim::DUE[fork], &[&i, &n, now, "512"]),
-        make("take", claim::TAKE[fork], &[&i, "7", now, LIST]),
+        make("take", claim::TAKE[fork], &[&i, "7", now, "9", LIST]),
         make("skip", claim::SKIP[fork], &[&i, "'left'", now, LIST]),
         make("mark", claim::MARK[fork], &[&i, "7", now, now, LIST]),
         make("release", claim::RELEASE[fork], &[&i, "7", now, LIST]),
@@ -45,8 +45,13 @@ fn hot(engine: Engine, issue: IssueId, newsletter: NewsletterId) -> Vec<Hot> {
         make("settle one", &settle::settle_text(1), &ends(1)),
         make("settle many", &settle::settle_text(64), &ends(64)),
         make("cancel", settle::CANCEL, &[&i, now, "100"]),
-        make("resend", settle::RESEND[fork], &[&i, now, LIST]),
-        make("resend all", settle::RESEND_ALL, &[&i, now]),
+        make("resend", doubt::RESEND[fork], &[&i, now, LIST]),
+        make("resend all", doubt::RESEND_ALL, &[&i, now]),
+        make("mark as sent", doubt::MARK[fork], &[&i, now, LIST]),
+        make("mark all as sent", doubt::MARK_ALL, &[&i, now]),
+        make("in doubt", doubt::PAGE, &[&i, "101", "100"]),
+        make("prove", doubt::PROVE, &[&i, "101", "'sent'", now, "'x'", "NULL", "NULL"]),
+        make("prove by leaving", doubt::PROVE_BY_LEAVING, &[now]),
         make("page", delivery::PAGE, &[&i, "101", "'failed'", "100"]),
         make("one", delivery::ONE, &[&i, "101"]),
         make("by subscriber", delivery::BY_SUBSCRIBER, &["101", "100"]),

@@ -3,6 +3,7 @@
 use broadsheet::audience::status::Status;
 use broadsheet::delivery::state::DeliveryState;
 use broadsheet::store::delivery::claim::{self, Claim, Claimed};
+use broadsheet::store::delivery::doubt;
 use broadsheet::store::delivery::settle::{self, Settlement};
 use broadsheet::store::delivery::{self, freeze};
 use broadsheet::store::issue::{self, IssueState, IssueText, Saved};
@@ -43,7 +44,7 @@ impl Ledger {
         let mut tx = self.tx().await;
         let lease_until = tx.now.plus(LEASE);
         let (issue, newsletter) = (self.issue, self.newsletter);
-        let claimed = claim::claim(&mut tx, Claim { issue, newsletter, epoch, lease_until, limit }).await;
+        let claimed = claim::claim(&mut tx, Claim { issue, newsletter, relay: None, epoch, lease_until, limit }).await;
         tx.commit().await.expect("commits");
         claimed.expect("claims")
     }
@@ -188,7 +189,7 @@ async fn what_was_in_flight_when_a_lease_ends_is_in_doubt_and_learns_only_the_tr
         assert_eq!(ledger.settle(1, one, DeliveryState::Pending).await, 0, "a retry would be a second copy");
         assert_eq!(ledger.settle(1, one, DeliveryState::Sent).await, 1, "it was sent after all");
         let mut tx = ledger.tx().await;
-        assert_eq!(settle::resend(&mut tx, ledger.issue, Some(&[one, two])).await.expect("resends"), 1);
+        assert_eq!(doubt::resend(&mut tx, ledger.issue, Some(&[one, two])).await.expect("resends"), [two]);
         tx.commit().await.expect("commits");
         assert_eq!(ledger.state(two).await, DeliveryState::Pending);
         assert_eq!(ledger.settle(1, two, DeliveryState::Sent).await, 0, "it is to be sent anew");

@@ -272,7 +272,7 @@ async fn one_claim(
 ) -> anyhow::Result<i64> {
     let mut tx = store.write().await?;
     let (epoch, lease_until) = (AttemptId::new(tx.now).0, tx.now.plus(Millis::MINUTE));
-    let (claimed, _) = claim(&mut tx, Claim { issue, newsletter, epoch, lease_until, limit }).await?;
+    let (claimed, _) = claim(&mut tx, Claim { issue, newsletter, relay: None, epoch, lease_until, limit }).await?;
     tx.commit().await?;
     anyhow::ensure!(!claimed.is_empty(), "the issue has too few readers for this bench; give it more");
     let who: Vec<SubscriberId> = claimed.iter().map(|reader| reader.recipient.subscriber()).collect();

@@ -1,37 +1,55 @@
-//! How sending is getting on: counts, every copy, and waiting for the end.
+//! How sending is getting on: counts, pace, what rests, and waiting for the end.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use super::{DeliveriesArgs, Global, StatusArgs, known};
-use crate::audience::export;
+use super::{Global, StatusArgs, known};
 use crate::cli::{exit, print};
-use crate::schedule::wall;
-use crate::store::delivery::DeliveryRow;
+use crate::store::delivery::Problem;
 use crate::store::issue::IssueState;
 use crate::values::clock::Millis;
 use crate::values::ids::IssueId;
 use crate::verbs::app::App;
-use crate::verbs::progress::{self, Progress};
+use crate::verbs::progress::{self, Progress, RelayStanding};
 use crate::verbs::refusal::Refusal;
 
-/// Rows read at once for a list of deliveries.
-const PAGE_ROWS: i64 = 1_000;
+/// Problems shown: what fits under the numbers.
+const PROBLEMS_SHOWN: i64 = 10;
+/// Between the two looks that show a pace.
+const MEASURED_OVER: Duration = Duration::from_secs(1);
 /// Between two looks while waiting: often enough to feel live, seldom enough to cost nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Without a terminal, a line after this many looks.
 const LOOKS_PER_LINE: u32 = 20;
 
 pub(super) async fn status(global: &Global, app: &App, args: &StatusArgs) -> anyhow::Result<()> {
-    let progress = if args.wait { wait(app, args.id).await? } else { look(app, args.id).await? };
+    let progress = if args.wait { wait(app, args.id).await? } else { measured(app, args.id).await? };
+    let problems = progress::problems(app, args.id, PROBLEMS_SHOWN).await?;
     if global.json {
-        return print::json(&progress);
+        return print::json(&Seen { progress: &progress, problems: &problems });
     }
     let issue = known(app, args.id).await?;
-    for line in described(&issue.subject, &progress) {
-        print::line(&line)?;
+    let lines = described(&issue.subject, &progress);
+    let lines = lines.into_iter().chain(progress.relays.iter().flat_map(relay)).chain(ways_on(args.id, &progress));
+    lines.chain(last(&problems)).try_for_each(|line| print::line(&line))
+}
+
+#[derive(serde::Serialize)]
+struct Seen<'a> {
+    #[serde(flatten)]
+    progress: &'a Progress,
+    problems: &'a [Problem],
+}
+
+/// Twice while it is sent: a pace shows between two looks.
+async fn measured(app: &App, id: IssueId) -> anyhow::Result<Progress> {
+    let first = look(app, id).await?;
+    let held = first.hold_until.is_some_and(|until| until > app.clock.now());
+    if first.state != IssueState::Sending || held || first.left() == 0 {
+        return Ok(first);
     }
-    Ok(())
+    tokio::time::sleep(MEASURED_OVER).await;
+    look(app, id).await
 }
 
 async fn look(app: &App, id: IssueId) -> anyhow::Result<Progress> {
@@ -55,11 +73,68 @@ fn described(subject: &str, progress: &Progress) -> Vec<String> {
         lines.push(format!("  {what:<10}{count:>9}"));
     }
     if let Some(next) = progress.waiting_next {
-        let when = wall::say(next, &jiff::tz::TimeZone::UTC);
-        lines.push(format!("  {} wait for their hour; the next at {when}", progress.waiting));
+        lines.push(format!("  {} wait for their hour; the next at {}", progress.waiting, time(next)));
     }
-    lines.extend(progress.relay_paused_reason.as_ref().map(|why| format!("  the relay takes no mail now: {why}")));
+    if let Some(next) = progress.deferred_next {
+        lines.push(format!("  {} are tried again later; the next at {}", progress.deferred, time(next)));
+    }
+    if let Some(pace) = progress.per_minute.filter(|_| progress.state == IssueState::Sending) {
+        let about = progress.done_about.map(|at| format!("; done about {}", time(at))).unwrap_or_default();
+        lines.push(format!("  {pace:.0} a minute now{about}"));
+    }
     lines
+}
+
+fn time(at: Millis) -> String {
+    at.timestamp().strftime("%a %-d %b %Y %H:%M:%S UTC").to_string()
+}
+
+/// A relay in a line, and one for each receiving site in trouble behind it.
+fn relay(relay: &RelayStanding) -> Vec<String> {
+    let state = match (relay.rests_until, relay.connections) {
+        (Some(until), _) => format!("rests until {}", time(until)),
+        (None, some) if some < relay.connections_max => {
+            format!("takes mail, {some} of {} connections", relay.connections_max)
+        }
+        (None, _) => format!("takes mail, up to {} connections", relay.connections_max),
+    };
+    let slowed = relay.slowed_to_per_minute.map(|many| format!(", {many} a minute"));
+    let why = relay.why.as_ref().map(|why| format!(": {why}"));
+    let mut lines =
+        vec![format!("  relay {}: {state}{}{}", relay.name, slowed.unwrap_or_default(), why.unwrap_or_default())];
+    let span = |limit: Option<i64>, used: u32, span: &str| limit.map(|limit| format!("{used} of {limit} in {span}"));
+    let used =
+        [span(relay.per_hour, relay.used_in_hour, "an hour"), span(relay.per_day, relay.used_in_day, "24 hours")];
+    let used: Vec<String> = used.into_iter().flatten().collect();
+    lines.extend(Some(format!("    used {}", used.join(", "))).filter(|_| !used.is_empty()));
+    lines.extend(relay.sites.iter().map(|site| match site.rests_until {
+        Some(until) => format!("    {} rests until {}", site.site, time(until)),
+        None => format!("    {} is slow: {} on the wire, {} silent", site.site, site.on_the_wire, site.silent),
+    }));
+    lines
+}
+
+/// What may come, and what waits for a word.
+fn ways_on(id: IssueId, progress: &Progress) -> Vec<String> {
+    let mut lines = Vec::new();
+    if progress.in_doubt_at_most > 0 && progress.state == IssueState::Sending {
+        let many = progress.in_doubt_at_most;
+        lines.push(format!("  at most {many} readers are in doubt if the machine that sends dies now"));
+    }
+    if progress.counts.in_doubt > 0 {
+        lines.push(format!("  what is in doubt waits for your word: broadsheet issue doubt list {id}"));
+    }
+    lines
+}
+
+fn last(problems: &[Problem]) -> Vec<String> {
+    let line = |problem: &Problem| {
+        let code = problem.reply_code.map(|code| format!("{code} ")).unwrap_or_default();
+        let at = Millis(problem.at).timestamp().strftime("%d %b %H:%M:%S UTC").to_string();
+        format!("  {at}  {}  {}: {code}{}", problem.address, problem.outcome, problem.reply_text)
+    };
+    let head = Some("last problems:".to_owned()).filter(|_| !problems.is_empty());
+    head.into_iter().chain(problems.iter().map(line)).collect()
 }
 
 /// Shows progress until nothing is left to send. Somebody else sends: a running `serve`.
@@ -101,48 +176,4 @@ fn note_on(seen: &Progress) -> String {
         (None, 0) => seen.state.as_str().to_owned(),
         (None, failed) => format!("{}, {failed} failed", seen.state.as_str()),
     }
-}
-
-pub(super) async fn deliveries(global: &Global, app: &App, args: &DeliveriesArgs) -> anyhow::Result<()> {
-    known(app, args.id).await?;
-    if args.csv {
-        print::line(HEADS.join(",").as_str())?;
-    }
-    let (mut after, mut all) = (None, Vec::new());
-    loop {
-        let page = progress::deliveries(app, args.id, after, args.state, PAGE_ROWS).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.subscriber_id);
-        match args.csv {
-            true => page.iter().try_for_each(|row| print::line(&csv_line(row)))?,
-            false => all.extend(page),
-        }
-    }
-    match (args.csv, global.json) {
-        (true, _) => Ok(()),
-        (false, true) => print::json(&all),
-        (false, false) => print::table(&HEADS, all.iter().map(|row| cells(row).to_vec())),
-    }
-}
-
-const HEADS: [&str; 8] = ["address", "state", "attempts", "reply", "stage", "reason", "first_at", "settled_at"];
-
-fn csv_line(row: &DeliveryRow) -> String {
-    let cells = cells(row);
-    export::row(&cells.each_ref().map(String::as_str)).trim_end().to_owned()
-}
-
-fn cells(row: &DeliveryRow) -> [String; 8] {
-    let time = |at: Option<i64>| at.map(|at| Millis(at).timestamp().to_string()).unwrap_or_default();
-    let reply = [row.reply_code.map(|code| code.to_string()), row.reply_text.clone()];
-    [
-        row.address.clone(),
-        row.state.as_str().to_owned(),
-        row.attempts.to_string(),
-        reply.into_iter().flatten().collect::<Vec<_>>().join(" "),
-        row.stage.clone().unwrap_or_default(),
-        row.reason.clone().unwrap_or_default(),
-        time(row.first_at),
-        time(row.settled_at),
-    ]
 }

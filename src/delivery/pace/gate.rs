@@ -124,8 +124,11 @@ impl Gate {
     /// once in all.
     pub fn ended(&mut self, site: &SiteKey, begun: Millis, ended: Ended, most: u32, now: Millis) {
         let Some(state) = self.sites.get_mut(site) else { return };
-        if let Some(place) = state.in_air.iter().position(|at| *at == begun) {
-            state.in_air.swap_remove(place);
+        // A message begins a moment after it was let go, by another look at the clock: it is the last one let go
+        // before that. One left behind would look silent for ever, and hold up every site that is not known yet.
+        let place = state.in_air.iter().rposition(|at| *at <= begun).or((!state.in_air.is_empty()).then_some(0));
+        if let Some(place) = place {
+            state.in_air.remove(place);
         }
         if state.in_air.is_empty() {
             self.busy.remove(site);

@@ -1,17 +1,20 @@
 //! Leases: claiming what is due, marking what goes on the wire, and taking back what somebody left behind.
 
+use super::doubt::prove_by_leaving;
 use super::settle::cancel_pending;
 use super::{Fork, json_list, spelling, with_ids};
 use crate::audience::recipient::{Recipient, Skip, Standing, admit};
 use crate::store::Tx;
 use crate::values::clock::Millis;
-use crate::values::ids::{IssueId, NewsletterId, SubscriberId};
+use crate::values::ids::{IssueId, NewsletterId, RelayId, SubscriberId};
 
 /// Where a claim looks and how long it lasts.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
     pub issue: IssueId,
     pub newsletter: NewsletterId,
+    /// For whom: kept on the row, so that whoever looks for a mail knows in whose log. `None`: the catcher.
+    pub relay: Option<RelayId>,
     /// Unique to this claim: what fences everybody else off.
     pub epoch: i64,
     pub lease_until: Millis,
@@ -87,9 +90,9 @@ pub async fn any_due(tx: &mut Tx, issue: IssueId) -> Result<bool, sqlx::Error> {
 }
 
 pub const TAKE: Fork = with_ids!(
-    "UPDATE delivery SET state = 'claimed', epoch = $2, next_at = $3 WHERE issue_id = $1 AND state = 'pending' \
-     AND subscriber_id IN ",
-    "$4",
+    "UPDATE delivery SET state = 'claimed', epoch = $2, next_at = $3, relay_id = $4 WHERE issue_id = $1 \
+     AND state = 'pending' AND subscriber_id IN ",
+    "$5",
     ""
 );
 
@@ -100,7 +103,7 @@ pub const TAKE: Fork = with_ids!(
 /// When the store cannot.
 pub async fn claim(tx: &mut Tx, claim: Claim) -> Result<(Vec<Claimed>, usize), sqlx::Error> {
     let now = tx.now;
-    let Claim { issue, newsletter, epoch, lease_until, limit } = claim;
+    let Claim { issue, newsletter, relay, epoch, lease_until, limit } = claim;
     let text = spelling(tx, DUE);
     let due: Vec<DueRow> = sql!(tx, fetch_all, text, issue, newsletter, now.0, limit)?;
     let (mut claimed, mut skipped) = (Vec::with_capacity(due.len()), Vec::new());
@@ -113,7 +116,7 @@ pub async fn claim(tx: &mut Tx, claim: Claim) -> Result<(Vec<Claimed>, usize), s
     if !claimed.is_empty() {
         let list = json_list(claimed.iter().map(|reader| reader.recipient.subscriber().0));
         let text = spelling(tx, TAKE);
-        execute!(tx, text, issue, epoch, lease_until.0, list)?;
+        execute!(tx, text, issue, epoch, lease_until.0, relay, list)?;
     }
     skip(tx, issue, &skipped).await?;
     Ok((claimed, skipped.len()))
@@ -258,6 +261,7 @@ pub async fn recover(tx: &mut Tx, ended: Millis) -> Result<Recovered, sqlx::Erro
     let now = tx.now.0;
     let released = execute!(tx, UNCLAIM, now, ended.0)?;
     let in_doubt = execute!(tx, DOUBT, now, ended.0)?;
+    learn(tx, in_doubt).await?;
     sweep_cancelled(tx).await?;
     Ok(Recovered { released, in_doubt })
 }
@@ -271,10 +275,19 @@ pub async fn take_back(tx: &mut Tx, seat: i64) -> Result<Recovered, sqlx::Error>
     let now = tx.now.0;
     let released = execute!(tx, UNCLAIM_ORPHANS, now, seat)?;
     let in_doubt = execute!(tx, DOUBT_ORPHANS, now, seat)?;
+    learn(tx, in_doubt).await?;
     if released > 0 {
         sweep_cancelled(tx).await?;
     }
     Ok(Recovered { released, in_doubt })
+}
+
+/// Of what has just become doubtful, some is known already.
+async fn learn(tx: &mut Tx, in_doubt: u64) -> Result<(), sqlx::Error> {
+    if in_doubt > 0 {
+        prove_by_leaving(tx).await?;
+    }
+    Ok(())
 }
 
 pub const ORPHANS: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE state IN ('claimed', 'inflight') \

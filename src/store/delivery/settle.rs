@@ -1,6 +1,5 @@
 //! Outcomes: what became of a delivery is a row, and one statement writes a whole batch of them.
 
-use super::{Fork, json_list, spelling, with_ids};
 use crate::delivery::state::DeliveryState;
 use crate::store::Tx;
 use crate::store::many::places;
@@ -114,30 +113,4 @@ pub const CANCEL: &str = "UPDATE delivery SET state = 'skipped', reason = 'cance
 pub async fn cancel_pending(tx: &mut Tx, issue: IssueId) -> Result<u64, sqlx::Error> {
     let now = tx.now.0;
     execute!(tx, CANCEL, issue, now, CANCELLED_AT_ONCE)
-}
-
-pub const RESEND_ALL: &str = "UPDATE delivery SET state = 'pending', next_at = $2, settled_at = NULL, \
-    reason = 'sent again by hand' WHERE issue_id = $1 AND state = 'in_doubt' \
-    AND state IN ('failed', 'in_doubt')";
-pub const RESEND: Fork = with_ids!(
-    "UPDATE delivery SET state = 'pending', next_at = $2, settled_at = NULL, \
-     reason = 'sent again by hand' WHERE issue_id = $1 AND state = 'in_doubt' AND subscriber_id IN ",
-    "$3",
-    ""
-);
-
-/// Sends what is in doubt once more, by somebody's word: for `only` these readers, or for all.
-///
-/// # Errors
-/// When the store cannot.
-pub async fn resend(tx: &mut Tx, issue: IssueId, only: Option<&[SubscriberId]>) -> Result<u64, sqlx::Error> {
-    let now = tx.now.0;
-    match only {
-        None => execute!(tx, RESEND_ALL, issue, now),
-        Some(who) => {
-            let list = json_list(who.iter().map(|subscriber| subscriber.0));
-            let text = spelling(tx, RESEND);
-            execute!(tx, text, issue, now, list)
-        }
-    }
 }

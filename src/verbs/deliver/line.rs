@@ -269,8 +269,9 @@ impl Line {
         let mut tx = self.app.store.write().await?;
         let Some(epoch) = nodes::claiming(&self.app, &mut tx).await? else { return Ok(0) };
         let lease_until = tx.now.plus(CLAIM_LEASE_MS);
-        let (id, newsletter) = (issue.id, issue.newsletter_id);
-        let wanted = Claim { issue: id, newsletter, epoch, lease_until, limit: i64::try_from(many).unwrap_or(1) };
+        let (id, newsletter, relay) = (issue.id, issue.newsletter_id, self.relay);
+        let limit = i64::try_from(many).unwrap_or(1);
+        let wanted = Claim { issue: id, newsletter, relay, epoch, lease_until, limit };
         let (claimed, skipped) = claim(&mut tx, wanted).await?;
         tx.commit().await?;
         failpoint::check("claimed")?;

@@ -245,8 +245,7 @@ impl Pacer {
     }
 
     /// Receiving sites that are slower than they would be.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the sending page will show them"))]
-    pub(super) fn troubled(&self) -> Vec<Troubled> {
+    fn troubled(&self) -> Vec<Troubled> {
         let now = self.now();
         self.state().gate.troubled(now)
     }
@@ -267,12 +266,14 @@ impl Pacer {
                 if let Err(error) = self.refresh().await {
                     tracing::warn!("a relay's pace cannot be read or written: {error:#}");
                 }
+                self.app.troubles.keep(self.relay, self.troubled());
             }
             if let Err(error) = self.fill().await {
                 tracing::warn!("nothing can be taken from a relay's limits, its mail waits: {error:#}");
             }
             unblock();
         }
+        self.app.troubles.keep(self.relay, Vec::new());
         if let Err(error) = self.end().await {
             tracing::warn!("what was taken from a relay's limits and not used is lost: {error:#}");
         }

@@ -1,4 +1,6 @@
-//! An issue ready to be written out for any of its readers: frozen rendering, newsletter, keys. Made once an issue.
+//! An issue ready to be written out for any of its readers: frozen rendering, frozen sender, keys. Made once an issue.
+//! Whoever edits the newsletter while its mail leaves changes the next issue: every try is the same bytes, from the
+//! same sender, under the same Message-ID.
 
 use std::sync::Arc;
 
@@ -10,11 +12,10 @@ use crate::issue::compose::{Personal, compose, compose_signed};
 use crate::issue::dkim::Signer;
 use crate::issue::envelope;
 use crate::issue::message::{Prepared, Sending, prepare};
+use crate::issue::newsletter::Masthead;
 use crate::issue::rendered::{Reader, Rendered};
 use crate::store::issue::Leaving;
-use crate::store::newsletter::{self, Newsletter};
-use crate::store::rendering;
-use crate::values::clock::Millis;
+use crate::store::{newsletter, rendering};
 use crate::values::ids::{IssueId, NewsletterId, SubscriberId};
 use crate::values::token::{Keyring, Purpose};
 use crate::verbs::app::App;
@@ -43,31 +44,31 @@ impl Sheet {
         let frozen = rendering::by_issue(&mut tx, leaving.id).await?.context("the issue has no frozen rendering")?;
         let row = newsletter::by_id(&mut tx, leaving.newsletter_id).await?.context("the newsletter is gone")?;
         drop(tx);
-        Self::new(app, &row, leaving.id, &frozen.rendered, frozen.message_at, "").await
+        let masthead = frozen.masthead.unwrap_or_else(|| row.masthead(&app.config.public_url));
+        let sending = Sending { issue: leaving.id, at: frozen.message_at, subject_prefix: "", signed: true };
+        Self::new(app, row.id, &masthead, &frozen.rendered, sending).await
     }
 
-    /// The sheet of a rendering, with something before its subject (`"[Test] "`).
+    /// The sheet of a rendering that goes out under a masthead.
     ///
     /// # Errors
     /// As [`Sheet::of`].
     pub(in crate::verbs) async fn new(
         app: &App,
-        row: &Newsletter,
-        issue: IssueId,
+        newsletter: NewsletterId,
+        masthead: &Masthead,
         rendered: &Rendered,
-        at: Millis,
-        subject_prefix: &str,
+        sending: Sending<'_>,
     ) -> anyhow::Result<Self> {
-        let sender_domain = row.sender_domain().to_owned();
+        let (issue, sender_domain) = (sending.issue, masthead.sender_domain().to_owned());
         let signer = match app.config.unsigned {
             true => None,
             false => Some(Arc::new(signing::signer(app, &sender_domain).await?)),
         };
-        let sending = Sending { issue, at, subject_prefix, signed: true };
-        let prepared = prepare(rendered, &row.masthead(&app.config.public_url), sending)?;
+        let prepared = prepare(rendered, masthead, sending)?;
         Ok(Self {
             issue,
-            newsletter: row.id,
+            newsletter,
             prepared,
             signer,
             keys: app.keys.clone(),

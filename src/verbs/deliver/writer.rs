@@ -36,7 +36,7 @@ const GROUP_MAX: usize = 512;
 /// disk and the processor the same for one row as for thirty. With one connection there is nothing to wait for.
 const GATHER: Duration = Duration::from_millis(1);
 /// A mark's lease: longer than the longest conversation that follows it, all time-outs of RFC 5321 together.
-pub(super) const INFLIGHT_LEASE_MS: i64 = 45 * Millis::MINUTE;
+pub(in crate::verbs) const INFLIGHT_LEASE_MS: i64 = 45 * Millis::MINUTE;
 /// Pause after the database refused a group (disk full, locked): connections wait, nothing is lost.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// After the program was asked to stop, a database that refuses is asked so often and then left.

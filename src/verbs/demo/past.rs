@@ -167,7 +167,8 @@ impl<'a> Past<'a> {
         self.at(at);
         let rendered = self.rendered(&parsed, at)?;
         issue::publish(self.tx, id, 1, at).await?;
-        rendering::insert(self.tx, id, &rendered, at).await?;
+        let masthead = self.newsletter.masthead(self.public_url);
+        rendering::insert(self.tx, id, &rendered, &masthead, at).await?;
         let audience = delivery::freeze::freeze(self.tx, id, self.newsletter.id, at).await?;
         issue::set_audience(self.tx, id, audience).await?;
         let about = About { newsletter: Some(self.newsletter.id), issue: Some(id), ..About::default() };

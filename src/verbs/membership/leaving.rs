@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::joining::about;
-use super::seat::{Seat, look_up, open};
+use super::seat::{Seat, arrived, look_up, open};
 use crate::audience::status::{Event, Status};
 use crate::store::event::About;
 use crate::store::{allowance, event, subscription, suppression};
@@ -54,9 +54,11 @@ pub async fn unsubscribe(app: &App, token: &str, how: How) -> anyhow::Result<Res
     };
     let mut tx = app.store.write().await?;
     let mut seat = look_up(&mut tx, payload).await?;
+    arrived(&mut tx, &seat).await?;
     let Some(row) = &seat.subscription else { return Ok(Ok(seat)) };
     let after = row.status.after(Event::Left);
     if after == row.status {
+        tx.commit().await?;
         return Ok(Ok(seat));
     }
     let (newsletter, subscriber) = (seat.newsletter_id, seat.subscriber_id);
@@ -85,6 +87,7 @@ pub async fn undo_unsubscribe(app: &App, token: &str) -> anyhow::Result<Result<(
     }
     let since = tx.now.plus(-UNDO_MS).0;
     let suppressed = suppression::by_key(&mut tx, &person.address_key).await?.is_some();
+    arrived(&mut tx, &seat).await?;
     let undone = row.status.after(Event::Undone) == Status::Active
         && !suppressed
         && subscription::undo(&mut tx, seat.newsletter_id, seat.subscriber_id, since).await?;
@@ -125,6 +128,7 @@ pub async fn set_leave_reason(
     };
     let mut tx = app.store.write().await?;
     let seat = look_up(&mut tx, payload).await?;
+    arrived(&mut tx, &seat).await?;
     let bucket = app.keys.fingerprint(&format!("reasons of {} {}", seat.newsletter_id, seat.subscriber_id));
     if seat.newsletter.is_some() && allowance::slot(&mut tx, &bucket, REASONS_A_DAY_MAX, Millis::DAY).await? {
         let words: String = words.trim().chars().take(WORDS_LETTERS_MAX).collect();

@@ -7,6 +7,7 @@ use crate::store::{Tx, issue};
 use crate::values::ids::{IssueId, NewsletterId, SubscriberId};
 use crate::values::token::{BadToken, Payload, Purpose};
 use crate::verbs::app::App;
+use crate::verbs::doubt::{self, Evidence};
 
 /// Letters that mail programs and people glue to the end of a link; one of them is dropped.
 const GLUED: [char; 4] = ['.', ',', '>', ')'];
@@ -56,4 +57,13 @@ pub(super) async fn look_up(tx: &mut Tx, [newsletter, subscriber, issue]: Payloa
         subscriber: subscriber::by_id(tx, subscriber_id).await?,
         subscription: subscription::by_ids(tx, newsletter_id, subscriber_id).await?,
     })
+}
+
+/// The reader holds the link of a mail and pressed a button behind it, so that mail has arrived, should anybody doubt
+/// it. Not for those who only look: scanners do.
+pub(super) async fn arrived(tx: &mut Tx, seat: &Seat) -> anyhow::Result<()> {
+    if let Some(issue) = seat.issue_id {
+        doubt::proven_in(tx, issue, seat.subscriber_id, &Evidence::Reader).await?;
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use jiff::ToSpan as _;
 use serde_json::json;
 
 use super::joining::about;
-use super::seat::{Seat, look_up, open};
+use super::seat::{Seat, arrived, look_up, open};
 use crate::audience::csv::tidy_name;
 use crate::store::{event, subscriber, subscription};
 use crate::values::clock::Millis;
@@ -46,6 +46,7 @@ async fn set_pause(app: &App, token: &str, months: Option<i8>) -> anyhow::Result
         let kind = if until.is_some() { "subscription.paused" } else { "subscription.resumed" };
         event::insert(&mut tx, kind, about(&seat), &json!({"until": until})).await?;
     }
+    arrived(&mut tx, &seat).await?;
     seat.subscription = subscription::by_ids(&mut tx, newsletter, id).await?;
     tx.commit().await?;
     Ok(Ok(seat))
@@ -72,6 +73,7 @@ pub async fn set_name(app: &App, token: &str, name: &str) -> anyhow::Result<Resu
         event::insert(&mut tx, "subscriber.named", about(&seat), &json!({"by": "reader"})).await?;
     }
     let seat = look_up(&mut tx, payload).await?;
+    arrived(&mut tx, &seat).await?;
     tx.commit().await?;
     Ok(Ok(seat))
 }
@@ -101,6 +103,7 @@ pub async fn set_zone(
         Err(unknown) => Some(unknown),
     };
     let seat = look_up(&mut tx, payload).await?;
+    arrived(&mut tx, &seat).await?;
     tx.commit().await?;
     Ok(Ok((seat, unknown)))
 }

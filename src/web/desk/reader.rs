@@ -142,6 +142,12 @@ fn event(entry: &Entry, at: String) -> Line {
         "delivery.skipped" => ("plain", "skip", format!("{issue} was not sent"), why(&text("reason"))),
         "delivery.in_doubt" => ("warn", "doubt", format!("{issue} is in doubt"), why(&text("reason"))),
         "delivery.pending" => ("plain", "clock", format!("{issue} waits to be sent"), String::new()),
+        "delivery.resent" => ("plain", "send", format!("{issue} was in doubt: sent again"), text("by")),
+        "delivery.marked_sent" => ("good", "check", format!("{issue} was in doubt: marked as sent"), text("by")),
+        "delivery.proven" if text("how") == "bounce" => {
+            ("bad", "stop", format!("{issue} was in doubt: it came back"), String::new())
+        }
+        "delivery.proven" => ("good", "check", format!("{issue} was in doubt: its link was used"), String::new()),
         kind if kind.starts_with("delivery.") => ("plain", "send", format!("{issue} is on the wire"), String::new()),
         kind if kind.starts_with("attempt.") => {
             ("warn", "clock", format!("A try at {issue}: {}", why(&kind[8..]).to_lowercase()), text("stage"))

@@ -14,6 +14,7 @@ use super::said::Said;
 use super::sending::{Bar, bars};
 use super::state::{State as Ink, issue_name, reply, subject, why};
 use super::words::{When, count, number, percent};
+use crate::audience::export;
 use crate::delivery::counts::Counts;
 use crate::delivery::state::DeliveryState;
 use crate::store::delivery::DeliveryRow;
@@ -211,11 +212,8 @@ fn lines(app: App, issue: IssueId) -> impl Stream<Item = anyhow::Result<String>>
         async move {
             let Some((after, head)) = from else { return Ok(None) };
             let rows = progress::deliveries(&app, issue, after, None, CSV_ROWS).await?;
-            let mut text = csv::Writer::from_writer(head.into_bytes());
-            for row in &rows {
-                text.write_record(record(row))?;
-            }
-            let text = String::from_utf8(text.into_inner()?)?;
+            let mut text = head;
+            text.extend(rows.iter().map(|row| export::row(&record(row).each_ref().map(String::as_str))));
             let next = rows.last().filter(|_| rows.len() as i64 == CSV_ROWS).map(|row| row.subscriber_id);
             Ok(Some((text, next.map(|next| (Some(next), String::new())))))
         }

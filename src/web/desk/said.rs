@@ -34,7 +34,7 @@ const SENTENCES: [(&str, (&str, &str), &str); 26] = [
     ("resumed", GOOD, "Going on."),
     ("cancelled", WARN, "Cancelled. Whoever had not got it will not get it."),
     ("resent", GOOD, "Sent again. A reader who had got it already may have it twice."),
-    ("left-alone", GOOD, "Left alone: those in doubt are not sent again."),
+    ("marked-sent", GOOD, "Marked as sent. Those readers are not mailed again."),
     ("too-late", WARN, "That came too late or too early: the issue is in another state by now. Nothing was changed."),
     ("test", GOOD, "The test is on its way; its reply appears here."),
     ("added", GOOD, "Added."),

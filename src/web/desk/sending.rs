@@ -12,13 +12,13 @@ use tokio::sync::broadcast::Receiver;
 use tokio::time::{Instant, sleep_until};
 
 use super::frame::Frame;
+use super::pacing::RelayRow;
 use super::room::Edition;
 use super::said::Said;
 use super::state::{State as Ink, issue_name, subject, why};
 use super::words::{When, count, number, percent, span};
 use crate::delivery::counts::Counts;
 use crate::store::delivery::Problem;
-use crate::store::desk;
 use crate::store::issue::IssueState;
 use crate::values::clock::Millis;
 use crate::values::ids::IssueId;
@@ -82,6 +82,8 @@ pub(super) struct Live {
     fault: Option<Fault>,
     doubt: Option<String>,
     finished: Option<String>,
+    relays: Vec<RelayRow>,
+    risk: Option<String>,
     problems: Vec<ProblemRow>,
     can_pause: bool,
     can_cancel: bool,
@@ -177,10 +179,8 @@ async fn live(app: &App, edition: &Edition) -> anyhow::Result<Live> {
     let progress = progress::status(app, id).await?.ok_or(crate::verbs::refusal::Refusal::NoSuchIssue)?;
     let now = app.clock.now();
     let held = progress.hold_until.filter(|until| *until > now && progress.state == IssueState::Sending);
-    let later = if held.is_some() { 0 } else { desk::later(&mut app.store.read().await?, id).await? };
+    let later = if held.is_some() { 0 } else { progress.deferred.clamp(0, progress.counts.pending) };
     let problems = progress::problems(app, id, PROBLEMS_SHOWN).await?;
-    // Those that wait for their hour are not late.
-    let later = (later - progress.waiting).clamp(0, progress.counts.pending);
     Ok(view(edition, &progress, held, later, &problems, now))
 }
 
@@ -225,6 +225,12 @@ fn view(
         fault: fault(progress, zone, now),
         doubt: (counts.in_doubt > 0).then(|| count(counts.in_doubt, "mail is", "mails are")),
         finished: finished(progress, zone),
+        relays: match can_go_on {
+            true => progress.relays.iter().map(|relay| RelayRow::of(relay, zone, now)).collect(),
+            false => Vec::new(),
+        },
+        risk: (progress.state == IssueState::Sending && progress.in_doubt_at_most > 0)
+            .then(|| count(progress.in_doubt_at_most, "reader is", "readers are")),
         problems: problems.iter().map(|problem| problem_row(edition, problem, now)).collect(),
         can_pause: progress.state == IssueState::Sending && held.is_none(),
         can_cancel: can_go_on && held.is_none(),
@@ -254,9 +260,7 @@ fn headline(name: &str, progress: &Progress, held: Option<Millis>) -> String {
 
 /// When it will be done, as far as that can be said.
 fn eta(progress: &Progress, held: Option<Millis>, later: i64, zone: &str, now: Millis) -> String {
-    let waiting =
-        if later > 0 { format!(" {} tried again later.", count(later, "mail is", "mails are")) } else { String::new() };
-    let waiting = waiting + &waits(progress, zone, now);
+    let waiting = again(progress, later, zone, now) + &waits(progress, zone, now);
     let left = progress.counts.unfinished() - later - progress.waiting;
     match (progress.state, held, progress.per_minute) {
         (IssueState::Sending, Some(until), _) => format!("Nothing leaves before {}.", When::new(until, zone).seconds),
@@ -272,6 +276,13 @@ fn eta(progress: &Progress, held: Option<Millis>, later: i64, zone: &str, now: M
         (IssueState::Sending, None, _) => format!("Everything was tried.{waiting}"),
         _ => String::new(),
     }
+}
+
+/// " 96 mails are tried again later, the next at 17:34.", or nothing.
+fn again(progress: &Progress, later: i64, zone: &str, now: Millis) -> String {
+    let Some(next) = progress.deferred_next.filter(|_| later > 0) else { return String::new() };
+    let (many, when) = (count(later, "mail is", "mails are"), When::near(next, now, zone));
+    format!(" {many} tried again later, the next at {when}.")
 }
 
 /// " 1,204 wait for their hour; the next at Thu 26 Nov, 14:00 UTC.", or nothing.
@@ -380,7 +391,6 @@ enum Act {
     Resume,
     Cancel,
     Undo,
-    Resend,
 }
 
 async fn act(app: App, edition: Edition, act: Act) -> Result<Response, WebError> {
@@ -391,10 +401,6 @@ async fn act(app: App, edition: Edition, act: Act) -> Result<Response, WebError>
             Act::Resume => publish::resume(&app, id).await.map(|()| "resumed")?,
             Act::Cancel => publish::cancel(&app, id).await.map(|_| "cancelled")?,
             Act::Undo => publish::undo(&app, id).await.map(|()| "draft")?,
-            Act::Resend => match publish::resend_in_doubt(&app, id, None).await? {
-                0 => "none",
-                _ => "resent",
-            },
         })
     })
     .await?;
@@ -416,10 +422,6 @@ pub(super) async fn cancel(State(app): State<App>, edition: Edition) -> Result<R
 
 pub(super) async fn undo(State(app): State<App>, edition: Edition) -> Result<Response, WebError> {
     act(app, edition, Act::Undo).await
-}
-
-pub(super) async fn resend(State(app): State<App>, edition: Edition) -> Result<Response, WebError> {
-    act(app, edition, Act::Resend).await
 }
 
 /// Asks before the rest is cancelled: it cannot be taken back.

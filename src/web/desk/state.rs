@@ -105,6 +105,10 @@ pub(super) fn why(reason: &str) -> String {
         "spam" => "taken for unwanted mail",
         "greylisted" => "asked to come back in a few minutes",
         "throttled" => "asked to send more slowly",
+        "no clear answer" => "the relay gave no clear answer after the last byte",
+        "marked by hand" => "somebody found it in the relay’s log",
+        "proven by the reader" => "the reader answered by a link in it",
+        "bounced" => "it came back",
         "expired" => "tried for three days without success",
         other => &other.replace('-', " "),
     };

@@ -6,6 +6,7 @@ use broadsheet::delivery::outcome::Class;
 use broadsheet::delivery::state::DeliveryState;
 use broadsheet::delivery::step::{End, Note, Said};
 use broadsheet::store::delivery::claim::{self, Claim};
+use broadsheet::store::delivery::doubt;
 use broadsheet::store::delivery::settle::{self, Settlement};
 use broadsheet::store::issue::IssueState;
 use broadsheet::store::{Tx, subscription};
@@ -55,7 +56,14 @@ impl Both {
         self.epoch += 1;
         let (issue, newsletter, epoch, lease_until) = (self.issue, self.newsletter, self.epoch, self.lease());
         let mut tx = self.tx().await;
-        let order = Claim { issue, newsletter, epoch, lease_until, limit: i64::try_from(limit).expect("is small") };
+        let order = Claim {
+            issue,
+            newsletter,
+            relay: None,
+            epoch,
+            lease_until,
+            limit: i64::try_from(limit).expect("is small"),
+        };
         let (claimed, skipped) = claim::claim(&mut tx, order).await.expect("claims");
         tx.commit().await.expect("commits");
         let due = self.model.due(self.app.clock.now());
@@ -132,7 +140,7 @@ impl Both {
         let may = matches!(self.model.issue, IssueState::Sending | IssueState::Paused);
         if may {
             let mut tx = self.tx().await;
-            let sent = settle::resend(&mut tx, self.issue, Some(&[self.readers[n]])).await.expect("resends");
+            let sent = doubt::resend(&mut tx, self.issue, Some(&[self.readers[n]])).await.expect("resends").len();
             tx.commit().await.expect("commits");
             assert_eq!(sent == 1, self.model.resend(n, self.app.clock.now()), "reader {n}");
         }

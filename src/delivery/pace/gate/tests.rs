@@ -201,3 +201,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_message_that_began_a_moment_after_it_was_let_go_leaves_the_wire_all_the_same() {
+    let (mut gate, site) = (Gate::default(), key("slowly.example"));
+    assert_eq!(gate.ask(&site, 2, None, START), Admit::Go);
+    gate.ended(&site, START.plus(3), Ended::Answered, 64, START.plus(300));
+    assert!(gate.troubled(START.plus(10 * SLOW_MS)).is_empty(), "it is thought to be on the wire still");
+    assert_eq!(gate.ask(&key("new.example"), 2, None, START.plus(10 * SLOW_MS)), Admit::Go, "and holds up the others");
+}
