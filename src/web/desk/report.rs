@@ -186,12 +186,12 @@ fn ink(state: &str) -> Ink {
 fn row(edition: &Edition, delivery: DeliveryRow, now: Millis) -> Row {
     let zone = edition.paper.zone.as_str();
     let settled = delivery.settled_at.or(delivery.first_at).map(Millis);
-    let reason = delivery.reason.as_deref().filter(|_| delivery.state != DeliveryState::Sent);
     Row {
         href: format!("/desk/n/{}/readers/{}", edition.paper.slug, delivery.subscriber_id),
         address: delivery.address,
         state: Ink::of_delivery(delivery.state, Millis(delivery.next_at), zone, now),
-        why: reason.map(why).unwrap_or_default(),
+        // One that arrived has a reason only where somebody had to say so.
+        why: delivery.reason.as_deref().map(why).unwrap_or_default(),
         reply: reply(delivery.reply_code, delivery.reply_text.as_deref().unwrap_or_default()),
         attempts: number(delivery.attempts),
         when: settled.map(|at| When::near(at, now, zone)).unwrap_or_default(),
