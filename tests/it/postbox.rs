@@ -250,7 +250,7 @@ impl From<std::io::Error> for Over {
 
 impl Session {
     async fn run(mut self) -> Result<(), Over> {
-        self.answer("CONNECT", "220 postbox.example ESMTP").await?;
+        self.answer(self.cue("CONNECT"), "220 postbox.example ESMTP").await?;
         let (mut mail_from, mut rcpt_to) = (None, Vec::new());
         loop {
             let line = self.line().await?;
@@ -259,44 +259,44 @@ impl Session {
             match verb.as_str() {
                 "EHLO" => {
                     let answer = self.offers();
-                    self.answer(&line, &answer).await?;
+                    self.answer(self.cue(&line), &answer).await?;
                 }
                 "STARTTLS" => {
-                    if self.answer(&line, "220 2.0.0 Go ahead").await? < 300 {
+                    if self.answer(self.cue(&line), "220 2.0.0 Go ahead").await? < 300 {
                         self = self.upgrade().await?;
                     }
                 }
                 "AUTH" => self.auth(&line).await?,
                 "MAIL" => {
                     let answer = if mail_from.is_some() { "503 5.5.1 Nested MAIL" } else { "250 2.1.0 Ok" };
-                    if self.answer(&line, answer).await? < 300 {
+                    if self.answer(self.cue(&line), answer).await? < 300 {
                         mail_from = Some(path(&line));
                     }
                 }
                 "RCPT" => {
                     let answer = if mail_from.is_none() { "503 5.5.1 MAIL first" } else { "250 2.1.5 Ok" };
-                    if self.answer(&line, answer).await? < 300 {
+                    if self.answer(self.cue(&line), answer).await? < 300 {
                         rcpt_to.push(path(&line));
                     }
                 }
                 "DATA" => {
                     let answer = if rcpt_to.is_empty() { "554 5.5.1 No valid recipients" } else { "354 Go on" };
-                    if self.answer(&line, answer).await? == 354 {
+                    if self.answer(self.cue(&line), answer).await? == 354 {
                         let mail_from = mail_from.take().unwrap_or_default();
                         self.text(mail_from, std::mem::take(&mut rcpt_to)).await?;
                     }
                 }
                 "BDAT" => self.chunk(&line, &mut mail_from, &mut rcpt_to).await?,
                 "RSET" => {
-                    self.answer(&line, "250 2.0.0 Ok").await?;
+                    self.answer(self.cue(&line), "250 2.0.0 Ok").await?;
                     (mail_from, rcpt_to) = (None, Vec::new());
                 }
                 "QUIT" => {
-                    self.answer(&line, "221 2.0.0 Bye").await?;
+                    self.answer(self.cue(&line), "221 2.0.0 Bye").await?;
                     return Ok(());
                 }
                 _ => {
-                    self.answer(&line, "250 2.0.0 Ok").await?;
+                    self.answer(self.cue(&line), "250 2.0.0 Ok").await?;
                 }
             }
         }
@@ -325,7 +325,7 @@ impl Session {
                 self.log.send_modify(|log| log.commands.push(part));
             }
         }
-        self.answer(line, "235 2.7.0 Welcome").await?;
+        self.answer(self.cue(line), "235 2.7.0 Welcome").await?;
         Ok(())
     }
 
@@ -341,7 +341,7 @@ impl Session {
         let mut looked = 0;
         if self.cue("TEXT").is_some() {
             self.fill(false).await?;
-            self.act_on("TEXT").await?;
+            self.act_on(self.cue("TEXT")).await?;
         }
         let end = loop {
             text.append(&mut self.read);
@@ -370,7 +370,7 @@ impl Session {
         if let Some(Act::Raw(said) | Act::Last(said)) = self.peek("BDAT") {
             // A relay that does not know it goes on reading commands.
             if code_of(&said) == 500 {
-                self.answer("BDAT", "").await?;
+                self.answer(self.cue("BDAT"), "").await?;
                 return Ok(());
             }
         }
@@ -388,10 +388,12 @@ impl Session {
 
     /// Keeps a message unless the script refuses it, and answers; gives the code.
     async fn keep(&mut self, mail_from: String, rcpt_to: Vec<String>, bytes: Vec<u8>) -> Result<u16, Over> {
-        // Kept before it is answered, so that whoever has the answer finds it here.
+        // Kept before it is answered, so that whoever has the answer finds it here. One look at the script decides
+        // both: with two, another connection might come between.
+        let cue = self.cue(".");
         let keep = !rcpt_to.is_empty()
-            && match self.peek(".") {
-                Some(Act::Raw(said) | Act::Slowly(said) | Act::Last(said) | Act::Held(_, said)) => code_of(&said) < 300,
+            && match &cue {
+                Some(Act::Raw(said) | Act::Slowly(said) | Act::Last(said) | Act::Held(_, said)) => code_of(said) < 300,
                 Some(Act::Close | Act::Hang) | None => true,
             };
         let friendly = if rcpt_to.is_empty() { "554 5.5.1 No valid recipients" } else { "250 2.0.0 Kept" };
@@ -401,12 +403,12 @@ impl Session {
                 log.mails.push(Caught { mail_from, rcpt_to, bytes });
             }
         });
-        self.answer(".", friendly).await
+        self.answer(cue, friendly).await
     }
 
     /// Answers as the script says, else with `friendly`; gives the code that was said.
-    async fn answer(&mut self, at: &str, friendly: &str) -> Result<u16, Over> {
-        if let Some(code) = self.act_on(at).await? {
+    async fn answer(&mut self, cue: Option<Act>, friendly: &str) -> Result<u16, Over> {
+        if let Some(code) = self.act_on(cue).await? {
             return Ok(code);
         }
         self.write(format!("{friendly}\r\n").as_bytes()).await?;
@@ -414,8 +416,8 @@ impl Session {
     }
 
     /// Does what the script says, if it says something.
-    async fn act_on(&mut self, at: &str) -> Result<Option<u16>, Over> {
-        match self.cue(at) {
+    async fn act_on(&mut self, cue: Option<Act>) -> Result<Option<u16>, Over> {
+        match cue {
             None => return Ok(None),
             Some(Act::Raw(bytes)) => {
                 self.write(&bytes).await?;
