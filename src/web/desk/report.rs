@@ -16,7 +16,6 @@ use super::state::{State as Ink, issue_name, reply, subject, why};
 use super::words::{When, count, number, percent};
 use crate::audience::export;
 use crate::delivery::counts::Counts;
-use crate::delivery::state::DeliveryState;
 use crate::store::delivery::DeliveryRow;
 use crate::store::{delivery, desk};
 use crate::values::clock::Millis;
