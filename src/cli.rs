@@ -56,7 +56,6 @@ pub struct Global {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum Command {
     /// See it all at once: an invented newsletter, and a catcher that its mail ends in
     Demo(demo::DemoArgs),

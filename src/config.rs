@@ -43,9 +43,20 @@ pub struct Config {
     /// Let anybody in without signing in: the demo only.
     #[serde(skip)]
     pub demo: bool,
-    /// Leave messages without a signature: benchmarks only, which measure what one costs.
+    /// What benchmarks vary and nobody can configure.
     #[serde(skip)]
+    pub bench: Bench,
+}
+
+/// Switches of benchmarks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bench {
+    /// Leave messages without a signature, to measure what one costs.
     pub unsigned: bool,
+    /// So many messages unanswered on a connection, whatever its round trip.
+    pub window: Option<u32>,
+    /// After each commit wait so long, as a slow disk would.
+    pub commit_delay: std::time::Duration,
 }
 
 /// Undo is worth most in the first minute: that is when one sees the mistake.
@@ -71,7 +82,7 @@ impl Default for Config {
             heartbeat_ms: HEARTBEAT_MS_DEFAULT,
             smtp_patience: None,
             demo: false,
-            unsigned: false,
+            bench: Bench::default(),
         }
     }
 }

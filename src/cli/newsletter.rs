@@ -26,7 +26,6 @@ const WEIGHT_MAX: i64 = 1_000;
 pub const FIRINGS_SHOWN: usize = 5;
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum NewsletterCommand {
     /// Make a newsletter
     Create(CreateArgs),

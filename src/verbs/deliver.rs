@@ -13,6 +13,7 @@ mod pacer;
 mod peers;
 mod ready;
 pub(super) mod sheet;
+pub mod unwritten;
 mod worker;
 mod writer;
 

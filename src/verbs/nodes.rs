@@ -145,7 +145,12 @@ pub async fn enter(app: &App) -> anyhow::Result<()> {
 }
 
 async fn forget_former(tx: &mut Tx, place: &str) -> anyhow::Result<()> {
-    Ok(if tx.is_sqlite() { node::remove_all(tx).await? } else { node::remove_place(tx, place).await? })
+    if tx.is_sqlite() {
+        node::remove_all(tx).await?
+    } else {
+        node::remove_place(tx, place).await?
+    }
+    Ok(())
 }
 
 async fn row(app: &App, tx: &mut Tx, place: &str) -> anyhow::Result<NodeRow> {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::app::App;
-use crate::smtp::client::{Credentials, Target, Timeouts};
+use crate::smtp::client::{Credentials, Target, Timeouts, Window};
 use crate::store::relay::Relay;
 use crate::values::relay::Tls;
 
@@ -49,6 +49,7 @@ pub fn target(app: &App, relay: Option<&Relay>) -> Option<Target> {
                 target.timeouts = Timeouts::all(each);
             }
             target.plain_allowed = app.config.allow_relay_without_tls;
+            target.window = app.config.bench.window.map_or(Window::Auto, Window::Fixed);
             target.credentials = match (&row.username, &row.password) {
                 (Some(username), Some(password)) => {
                     Some(Credentials { username: username.clone(), password: password.clone() })

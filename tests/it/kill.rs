@@ -17,8 +17,8 @@ use crate::postbox::{Act, Postbox, Script};
 const READERS: usize = 60;
 /// Of the relay that `newsletter create` makes: the bound on what one kill may leave in doubt.
 const CONNECTIONS: i64 = 10;
-/// What a connection with DATA has unanswered at most: a text, and behind it an envelope whose mark is committed ahead.
-const WINDOW: i64 = 2;
+/// What a connection with DATA has marked and unanswered at most: a text, behind it an envelope, and one marked ahead.
+const WINDOW: i64 = 3;
 /// How often a test looks at the rows of a process that it cannot hear.
 const LOOK: Duration = Duration::from_millis(25);
 /// Looks before it gives up: a minute.

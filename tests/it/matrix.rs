@@ -131,8 +131,9 @@ impl Cell {
             "L" => counts.sent == READERS && taken == 2 * READERS,
             "F" => counts.failed == READERS && taken == 0,
             "X" => counts.failed == READERS && taken == READERS,
-            "D" => counts.in_doubt == READERS && taken == 0,
-            "T" => counts.in_doubt == READERS && taken == READERS,
+            // After silence the site rests, so that the others are not in doubt too; they get it later.
+            "D" => counts.in_doubt >= 1 && counts.in_doubt + counts.sent == READERS && taken == counts.sent,
+            "T" => counts.in_doubt >= 1 && counts.in_doubt + counts.sent == READERS && taken == READERS,
             _ => false,
         };
         let expected = self.expected.split('/').any(|letter| letter == self.then);
@@ -167,10 +168,10 @@ fn letter(counts: &Counts, taken: i64) -> &'static str {
         _ if all(counts.sent) && all(taken) => "S",
         0 if all(waits) => "A",
         0 if all(counts.failed) => "F",
-        0 if all(counts.in_doubt) => "D",
+        0 if counts.in_doubt >= 1 && all(counts.in_doubt + waits) => "D",
         _ if all(waits) && all(taken) => "L",
         _ if all(counts.failed) && all(taken) => "X",
-        _ if all(counts.in_doubt) && all(taken) => "T",
+        _ if counts.in_doubt >= 1 && all(counts.in_doubt + waits) && taken == counts.in_doubt => "T",
         // Sent to some, and to be tried again for the others: the relay's mending decides.
         _ if all(waits + counts.sent) && taken == counts.sent => "A",
         _ => "?",

@@ -184,8 +184,8 @@ fn script(offers: &[&str]) -> Script {
 async fn every_mode_carries_all_in_order_and_gives_the_connection_back() {
     for (offers, window, mode) in [
         (&[][..], 4, Mode::LockStep),
-        (&["PIPELINING"], 1, Mode::Near),
-        (&["PIPELINING"], 4, Mode::Far),
+        (&["PIPELINING"], 1, Mode::Alone),
+        (&["PIPELINING"], 4, Mode::Riding),
         (CHUNKS, 1, Mode::Chunks { window: 1 }),
         (CHUNKS, 4, Mode::Chunks { window: 4 }),
     ] {
@@ -212,8 +212,8 @@ async fn the_measured_round_trip_decides_how_messages_follow() {
     for (ehlo_late, mail_late, mode) in [
         (true, true, Mode::Chunks { window: WINDOW_AUTO }),
         // A relay that looks our name up at EHLO is slow once, and near all the same.
-        (true, false, Mode::Near),
-        (false, false, Mode::Near),
+        (true, false, Mode::Riding),
+        (false, false, Mode::Riding),
     ] {
         let (ehlo, mail) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let mut script = script(CHUNKS);
@@ -237,14 +237,14 @@ async fn the_measured_round_trip_decides_how_messages_follow() {
         let mut load = Load::of(3);
         let carrying = async {
             let connection = open(&target).await;
-            assert_eq!(connection.mode(), Mode::Near, "one alone goes first and is measured");
+            assert_eq!(connection.mode(), Mode::Alone, "one alone goes first and is measured");
             connection.carry(&mut load).await.expect("nothing was wrong")
         };
         let (connection, ()) = tokio::join!(carrying, far_away);
         assert_eq!(connection.mode(), mode, "{:?}", connection.round_trip());
         assert_eq!(words(&load), ["sent"; 3]);
         let chunks = postbox.log().commands.iter().filter(|line| line.starts_with("BDAT")).count();
-        assert_eq!(chunks, if mode == Mode::Near { 0 } else { 2 }, "{:?}", postbox.log().commands);
+        assert_eq!(chunks, if mode == Mode::Riding { 0 } else { 2 }, "{:?}", postbox.log().commands);
     }
 }
 
@@ -403,7 +403,7 @@ async fn a_relay_that_offers_chunking_and_does_not_know_it_is_sent_data() {
     assert!(open(&target).await.carry(&mut load).await.is_none());
     assert_eq!(words(&load), ["stale"], "one alone goes first");
     let connection = open(&target).await;
-    assert_eq!(connection.mode(), Mode::Far, "what one connection learns, all know");
+    assert_eq!(connection.mode(), Mode::Riding, "what one connection learns, all know");
     assert!(connection.carry(&mut load).await.is_some());
     assert_eq!(postbox.wait_for(2).await.len(), 2);
 }

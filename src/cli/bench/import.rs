@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use clap::Args;
 
 use super::figures::{self, Watch};
-use super::ledger::Bench;
+use super::house::House;
 use crate::verbs::membership::{Import, import};
 
 /// Import readers from a list: reading, checking, writing, history
@@ -28,7 +28,7 @@ struct Imported {
 /// # Errors
 /// When the store cannot.
 pub async fn run(args: &ImportArgs) -> anyhow::Result<()> {
-    let bench = Bench::open(0, 25, 1).await?;
+    let bench = House::open(0, "smtp://127.0.0.1:25", |_| {}).await?;
     let what = Import {
         newsletter: bench.newsletter,
         consent: "They ticked the box.".into(),

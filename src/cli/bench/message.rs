@@ -1,11 +1,13 @@
-//! `bench message`: how long the inner steps take on this machine. Medians of many runs, nothing is written.
+//! `bench render`, `prepare`, `compose`, `sign`: how long the inner steps take on this machine. Medians of many runs,
+//! nothing is written.
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::civil::Date;
 
+use super::figures::Spread;
 use crate::issue::compose::{Personal, compose, compose_signed};
 use crate::issue::dkim::{Signer, new_rsa_key};
 use crate::issue::message::{Prepared, Sending, prepare};
@@ -25,76 +27,80 @@ const STORIES: usize = 5;
 
 #[derive(Args, Debug)]
 pub struct MessageArgs {
-    /// What to measure; everything if nothing is named
-    #[arg(value_enum)]
-    pub what: Option<Step>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Markdown to tree, MJML, HTML, text and web page
+    /// Markdown to tree, MJML, HTML, text and web page: once an issue.
     Render,
-    /// One reader's message out of the prepared one
+    /// Encoding a rendering for all readers: once an issue.
+    Prepare,
+    /// One reader's message out of the prepared one.
     Compose,
-    /// The same with its DKIM signature
+    /// The same with its DKIM signature.
     Sign,
+}
+
+#[derive(serde::Serialize)]
+struct Measured {
+    step: &'static str,
+    octets: usize,
+    microseconds: Spread,
+    /// On one core.
+    a_second: f64,
 }
 
 /// Measures and prints.
 ///
 /// # Errors
 /// When the benchmark's own issue cannot be rendered: a fault of ours.
-pub fn run(args: &MessageArgs) -> anyhow::Result<()> {
-    let wanted = |step| args.what.is_none_or(|what| what == step);
+pub fn run(step: Step, args: &MessageArgs) -> anyhow::Result<()> {
     let source = source();
     let (masthead, rendered) = (masthead(), rendered(&source)?);
     let sending = Sending { issue: IssueId(31), at: AT, subject_prefix: "", signed: true };
     let prepared = prepare(&rendered, &masthead, sending)?;
-    println!("message: {} octets without the reader's own", prepared.octets());
-    if wanted(Step::Render) {
-        let median = median(|| rendered_quietly(&source));
-        println!("render   {median:>12.1?}   parse, MJML, HTML, text and web page");
-        let median = self::median(|| prepare(&rendered, &masthead, sending).is_ok());
-        println!("prepare  {median:>12.1?}   encoding for all readers, once");
-    }
-    if wanted(Step::Compose) {
-        println!("compose  {:>12.1?}   one reader's message", composing(&prepared));
-    }
-    if wanted(Step::Sign) {
-        let signer = Signer::new("tidewater.example", "bs1", &new_rsa_key()?)?;
-        println!("sign     {:>12.1?}   the same with an RSA-2048 signature", signing(&prepared, &signer));
+    let (name, microseconds) = match step {
+        Step::Render => ("render", spread(|| self::rendered(&source).ok())),
+        Step::Prepare => ("prepare", spread(|| prepare(&rendered, &masthead, sending).is_ok())),
+        Step::Compose => ("compose", composing(&prepared)),
+        Step::Sign => ("sign", signing(&prepared, &Signer::new("tidewater.example", "bs1", &new_rsa_key()?)?)),
+    };
+    let measured =
+        Measured { step: name, octets: prepared.octets(), microseconds, a_second: 1e6 / microseconds.median };
+    if args.json {
+        println!("{}", serde_json::to_string(&measured)?);
+    } else {
+        println!("message of {} octets without the reader's own", measured.octets);
+        println!("{name}: {microseconds} µs, {:.0} a second on one core", measured.a_second);
     }
     Ok(())
 }
 
-fn composing(prepared: &Prepared) -> Duration {
+fn composing(prepared: &Prepared) -> Spread {
     let (reader, mut out) = (reader(), Vec::new());
-    median(|| compose(prepared, personal(&reader), &mut out).is_ok())
+    spread(|| compose(prepared, personal(&reader), &mut out).is_ok())
 }
 
-fn signing(prepared: &Prepared, signer: &Signer) -> Duration {
+fn signing(prepared: &Prepared, signer: &Signer) -> Spread {
     let (reader, mut out) = (reader(), Vec::new());
-    median(|| compose_signed(prepared, personal(&reader), signer, &mut out).is_ok())
+    spread(|| compose_signed(prepared, personal(&reader), signer, &mut out).is_ok())
 }
 
-/// The median duration of `work`, after a few runs that warm the caches.
-fn median<T>(mut work: impl FnMut() -> T) -> Duration {
+/// Microseconds of `work`, after a few runs that warm the caches.
+fn spread<T>(mut work: impl FnMut() -> T) -> Spread {
     for _ in 0..RUNS / 10 {
         std::hint::black_box(work());
     }
-    let mut times: Vec<Duration> = (0..RUNS)
-        .map(|_| {
-            let start = Instant::now();
-            std::hint::black_box(work());
-            start.elapsed()
-        })
-        .collect();
-    times.sort();
-    times[RUNS / 2]
-}
-
-fn rendered_quietly(source: &str) -> Option<Rendered> {
-    rendered(source).ok()
+    let times = (0..RUNS).map(|_| {
+        let start = Instant::now();
+        std::hint::black_box(work());
+        start.elapsed().as_secs_f64() * 1e6
+    });
+    Spread::of(times.collect())
 }
 
 fn rendered(source: &str) -> anyhow::Result<Rendered> {

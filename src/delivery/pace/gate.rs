@@ -47,7 +47,7 @@ pub struct Bounds {
 }
 
 /// How long a message is put off that was to go soon and for which there is no room to wait.
-pub const SOON_MS: i64 = 5 * Millis::SECOND;
+pub const SOON_MS: i64 = 300;
 /// Seats that a site begins with: a dead one never has more, and a live one has them all after a few answers.
 const FIRST: u32 = 1;
 /// A message that has had no answer for so long is slow: receivers answer within a second or two.

@@ -70,10 +70,10 @@ pub enum Mode {
     /// Each command waits for its answer: the relay offers no PIPELINING. Four round trips a message.
     LockStep,
     /// Envelope in one write, text in the next: two round trips, one message at a time.
-    Near,
+    Alone,
     /// Text and the next envelope in one write (RFC 2920 §3.1): one round trip. One text is on the wire, and one
     /// envelope behind it.
-    Far,
+    Riding,
     /// Whole transactions with BDAT (RFC 3030), so many of them unanswered at once.
     Chunks { window: u32 },
 }
@@ -83,8 +83,8 @@ impl Mode {
     #[must_use]
     pub fn window(self) -> u32 {
         match self {
-            Self::LockStep | Self::Near => 1,
-            Self::Far => 2,
+            Self::LockStep | Self::Alone => 1,
+            Self::Riding => 2,
             Self::Chunks { window } => window,
         }
     }
@@ -93,8 +93,8 @@ impl Mode {
 /// How many messages a connection may have unanswered at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
-    /// By the round trip that the connection measures: one message at a near relay; at a far one [`WINDOW_AUTO`] where
-    /// it offers CHUNKING, else two.
+    /// By the round trip that the connection measures: [`WINDOW_AUTO`] at a far relay that offers CHUNKING; else two
+    /// with PIPELINING, of which one is on the wire and the other's envelope rides behind it; else one.
     Auto,
     /// So many; without CHUNKING at most two. Zero is one.
     Fixed(u32),

@@ -11,8 +11,8 @@ use super::wire::Wire;
 use super::{Cargo, Handover, Learnt, Mode, Target, Timeouts, WINDOW_AUTO, Window, envelope};
 use crate::delivery::reply::{Answer, Stage};
 
-/// A relay whose answers take less is near: waiting for them costs less than what a text and the next envelope in one
-/// write would save. Networks within a building answer in under 1 ms, the next city's in 5.
+/// A relay whose answers take less is near: more than one text on the wire would win nothing and leave more in doubt.
+/// Networks within a building answer in under 1 ms, the next city's in 5.
 const NEAR: Duration = Duration::from_millis(3);
 
 /// A connection that is ready for the next message, and owned by whoever sends. There is no way to have one in the
@@ -74,11 +74,11 @@ impl Connection {
         match self.window {
             _ if !self.offers.pipelining => Mode::LockStep,
             Window::Fixed(count) if chunks => Mode::Chunks { window: count.max(1) },
-            Window::Fixed(0 | 1) => Mode::Near,
-            Window::Fixed(_) => Mode::Far,
-            Window::Auto if !self.measured || self.round_trip < NEAR => Mode::Near,
-            Window::Auto if chunks => Mode::Chunks { window: WINDOW_AUTO },
-            Window::Auto => Mode::Far,
+            Window::Fixed(0 | 1) => Mode::Alone,
+            Window::Fixed(_) => Mode::Riding,
+            Window::Auto if !self.measured => Mode::Alone,
+            Window::Auto if chunks && self.round_trip >= NEAR => Mode::Chunks { window: WINDOW_AUTO },
+            Window::Auto => Mode::Riding,
         }
     }
 
@@ -101,7 +101,7 @@ impl Connection {
         while let Some(message) = self.next(cargo).await.ok()? {
             let more = match self.mode() {
                 Mode::Chunks { .. } => self.chunks(cargo, message).await,
-                Mode::LockStep | Mode::Near | Mode::Far => self.texts(cargo, message).await.map(|()| true),
+                Mode::LockStep | Mode::Alone | Mode::Riding => self.texts(cargo, message).await.map(|()| true),
             };
             if !more.ok()? {
                 break;

@@ -44,7 +44,7 @@ impl Connection {
                 cargo.answered(message, Handover::Withdrawn);
                 return Err(Over);
             }
-            let behind = if self.mode() == Mode::Far { self.ready(cargo) } else { None };
+            let behind = if self.mode() == Mode::Riding { self.ready(cargo) } else { None };
             if let Some(behind) = &behind {
                 envelope = Envelope::write(&mut self.out, &self.offers, behind, false);
             }

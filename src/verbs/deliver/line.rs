@@ -1,7 +1,7 @@
 //! A relay's line: claims what is due, feeds its connections, and calls issues finished. One line a relay, so that a
 //! slow relay keeps nobody else waiting; its issues take turns, so that a long one keeps no short one waiting.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
 use super::lane::Lane;
-use super::maker::Makers;
+use super::maker::{CHUNK, Makers};
 use super::pacer::Pacer;
 use super::peers::Peers;
 use super::sheet::Sheet;
@@ -49,6 +49,9 @@ pub(super) const STOP_GRACE: Duration = Duration::from_secs(30);
 /// Prepared issues kept by one line.
 const SHEETS_MAX: usize = 8;
 
+/// Messages made ahead for each connection; more would only fill the memory.
+const MADE_PER_CONNECTION: usize = 4;
+
 pub(super) struct Line {
     pub app: App,
     /// `None`: the demo's catcher, which takes the mail of all newsletters.
@@ -61,6 +64,8 @@ pub(super) struct Line {
     /// The relays of each newsletter, as they see each other.
     peers: Arc<Peers>,
     turn: u64,
+    /// Claimed, and not yet with the makers.
+    backlog: VecDeque<Job>,
     /// How many a claim takes, and when the last one was.
     share: usize,
     claimed_at: Millis,
@@ -75,9 +80,9 @@ impl Line {
         peers: Arc<Peers>,
         stop: CancellationToken,
     ) -> Self {
-        let (sheets, signers) = (HashMap::new(), HashMap::new());
+        let (sheets, signers, backlog) = (HashMap::new(), HashMap::new(), VecDeque::new());
         let (share, claimed_at) = (CLAIM_MIN, Millis(0));
-        Self { app, relay, writer, makers, stop, sheets, signers, peers, turn: 0, share, claimed_at }
+        Self { app, relay, writer, makers, stop, sheets, signers, peers, turn: 0, backlog, share, claimed_at }
     }
 
     /// Works until told to stop. When the relay's settings change, its connections are made anew.
@@ -131,13 +136,14 @@ impl Line {
                         break;
                     }
                 }
-                Ok(_) => self.room(lane).await,
+                Ok(_) => self.pass_on(lane).await,
                 Err(error) => {
                     tracing::error!("nothing can be claimed, sending waits: {error:#}");
                     self.wait().await;
                 }
             }
         }
+        lane.give_back(self.backlog.drain(..).map(|job| job.key()));
         lane.give_back(lane.ready.close().iter().map(|made| made.job.key()));
         let ending = async { while workers.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_GRACE, ending).await.is_err() {
@@ -158,13 +164,22 @@ impl Line {
         Some(format!("{:?} {:?} {:?}", row.url(), row.username, row.password))
     }
 
-    /// Waits until there is room for another claim.
-    async fn room(&self, lane: &Lane) {
-        let connections = lane.pacer.most();
+    /// Has what was claimed made, as fast as the connections take it; comes back when it is time for another claim.
+    async fn pass_on(&mut self, lane: &Arc<Lane>) {
         self.peers.has_room(self.relay, false);
-        tokio::select! {
-            () = self.stop.cancelled() => {}
-            () = lane.ready.fewer_than(self.share / 2 + connections) => {}
+        while !self.backlog.is_empty() && !self.stop.is_cancelled() {
+            if lane.is_resting() || lane.pacer.long_wait().is_some() {
+                return lane.give_back(self.backlog.drain(..).map(|job| job.key()));
+            }
+            let most = lane.pacer.most() * MADE_PER_CONNECTION + 2 * CHUNK;
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = lane.ready.fewer_than(most) => {
+                    let some: Vec<Job> = self.backlog.drain(..CHUNK.min(self.backlog.len())).collect();
+                    lane.ready.expect(some.len());
+                    self.makers.make(lane, some);
+                }
+            }
         }
     }
 
@@ -184,7 +199,7 @@ impl Line {
             return Ok(0);
         }
         self.peers.has_room(self.relay, true);
-        let mut handed = self.letters(lane).await?;
+        let mut handed = self.letters().await?;
         self.fit_share(lane.pacer.most());
         let mut tx = self.app.store.read().await?;
         self.peers.follow(relay::parts(&mut tx).await?);
@@ -226,7 +241,7 @@ impl Line {
         Ok(waits || paused || lane.is_resting())
     }
 
-    async fn letters(&mut self, lane: &Arc<Lane>) -> anyhow::Result<usize> {
+    async fn letters(&mut self) -> anyhow::Result<usize> {
         let mut tx = self.app.store.read().await?;
         if !letter::any_due(&mut tx, self.relay).await? {
             return Ok(0);
@@ -242,7 +257,9 @@ impl Line {
             let signer = self.signer(letter.newsletter_id).await?;
             jobs.push(Job::Letter { letter: Box::new(letter), signer, epoch });
         }
-        Ok(self.hand_out(lane, jobs))
+        let many = jobs.len();
+        self.backlog.extend(jobs);
+        Ok(many)
     }
 
     async fn signer(&mut self, id: NewsletterId) -> anyhow::Result<Arc<Signer>> {
@@ -277,17 +294,15 @@ impl Line {
         failpoint::check("claimed")?;
         self.peers.taken(self.relay, newsletter, claimed.len() as u64);
         let handled = claimed.len() + skipped;
-        let mut jobs = Vec::with_capacity(claimed.len());
         for reader in claimed {
             // Readers of a site that rests are put off before anything is made for them.
             let shut = lane.pacer.shut_until(reader.recipient.address());
             let job = Job::Copy { sheet: Arc::clone(&sheet), reader, epoch };
             match shut {
                 Some(until) => lane.put_off(job.key(), until),
-                None => jobs.push(job),
+                None => self.backlog.push_back(job),
             }
         }
-        self.hand_out(lane, jobs);
         Ok(handled)
     }
 
@@ -298,13 +313,6 @@ impl Line {
         self.claimed_at = now;
         let share = if lasted < CLAIM_LASTS_MS { self.share * 2 } else { self.share / 2 };
         self.share = share.clamp(CLAIM_MIN.max(connections * 2), CLAIM_MAX);
-    }
-
-    fn hand_out(&self, lane: &Arc<Lane>, jobs: Vec<Job>) -> usize {
-        let many = jobs.len();
-        lane.ready.expect(many);
-        self.makers.make(lane, jobs);
-        many
     }
 
     async fn sheet(&mut self, issue: &Leaving) -> anyhow::Result<Arc<Sheet>> {

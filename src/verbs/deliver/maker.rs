@@ -102,9 +102,7 @@ fn make(lane: &Lane, job: Job, buffer: Vec<u8>) {
     let why = match outgoing {
         Ok(Ok(outgoing)) => {
             let made = Made { job, outgoing };
-            return if let Err(refused) = lane.ready.put(made) {
-                lane.give_back([refused.job.key()])
-            };
+            return lane.give_back(lane.ready.put(made).map(|refused| refused.job.key()));
         }
         Ok(Err(error)) => format!("{error:#}"),
         Err(_) => "making the message failed unexpectedly".to_owned(),

@@ -15,7 +15,7 @@ use crate::delivery::pace::gate::{Admit, SOON_MS};
 use crate::values::clock::Millis;
 
 /// Messages for one domain that are kept aside until it may have them; what does not fit is put off.
-const ASIDE_MAX: usize = 64;
+const ASIDE_MAX: usize = 128;
 /// The same for all domains.
 const ASIDE_ALL_MAX: usize = 512;
 
@@ -68,17 +68,17 @@ impl Ready {
     }
 
     /// Puts a message in; gives it back while the queue is held or closed.
-    pub(super) fn put(&self, made: Made) -> Result<(), Made> {
+    pub(super) fn put(&self, made: Made) -> Option<Made> {
         let mut state = self.state();
         if state.held || state.closed {
             state.ahead = state.ahead.saturating_sub(1);
-            return Err(made);
+            return Some(made);
         }
         state.made.push_back(made);
         state.blocked = false;
         drop(state);
         self.there.notify_one();
-        Ok(())
+        None
     }
 
     /// Takes the first message that `ask` lets go, and with it those that are to be put off.

@@ -61,7 +61,7 @@ impl Sheet {
         sending: Sending<'_>,
     ) -> anyhow::Result<Self> {
         let (issue, sender_domain) = (sending.issue, masthead.sender_domain().to_owned());
-        let signer = match app.config.unsigned {
+        let signer = match app.config.bench.unsigned {
             true => None,
             false => Some(Arc::new(signing::signer(app, &sender_domain).await?)),
         };

@@ -19,6 +19,8 @@ use crate::smtp::client::{Cargo, Carried, Connection, Handover, connect};
 use crate::values::clock::Millis;
 use crate::verbs::failpoint;
 
+/// Messages of a connection that are marked before the wire asks for them, so that a commit is over when it does.
+const AHEAD: usize = 1;
 /// A connection with nothing to carry is closed after this long: shorter than any relay's own patience.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -32,6 +34,8 @@ pub(super) struct Worker {
     /// Messages that this connection has carried.
     carried: u32,
     unanswered: usize,
+    /// Their marks are ordered; the wire has not asked for them yet.
+    ahead: VecDeque<Laden>,
     /// Marked, and spoiled by the end of a kept connection before anything of them was taken: they go first.
     again: VecDeque<Laden>,
 }
@@ -68,14 +72,17 @@ impl Carried for Laden {
 
 impl Worker {
     pub(super) fn new(lane: Arc<Lane>, seat: usize) -> Self {
-        Self { lane, seat, carried: 0, unanswered: 0, again: VecDeque::new() }
+        Self { lane, seat, carried: 0, unanswered: 0, ahead: VecDeque::new(), again: VecDeque::new() }
     }
 
     /// Works until the queue is closed and empty.
     pub(super) async fn run(mut self) {
         let mut kept = None;
         loop {
-            if self.again.is_empty() {
+            if self.lane.is_resting() {
+                self.put_back();
+            }
+            if self.again.is_empty() && self.ahead.is_empty() {
                 if !self.lane.pacer.has_seat(self.seat) || self.is_worn_out() {
                     hang_up(kept.take()).await;
                 }
@@ -119,7 +126,7 @@ impl Worker {
 
     /// What was marked and cannot go now: nothing was sent and nothing counts.
     fn put_back(&mut self) {
-        while let Some(laden) = self.again.pop_front() {
+        while let Some(laden) = self.again.pop_front().or_else(|| self.ahead.pop_front()) {
             self.done(&laden, Ended::Unknown);
             self.untried(laden.made.job.key(), Said::default());
         }
@@ -139,7 +146,16 @@ impl Worker {
         self.lane.is_over() || self.lane.is_resting() || no_seat || self.is_worn_out()
     }
 
-    /// Takes a message and orders its mark: it is committed while the envelope is on its way.
+    /// Has the next messages marked before they are asked for.
+    fn fill(&mut self) {
+        while self.ahead.len() < AHEAD && self.may_begin() && !self.is_through() {
+            let Some(made) = self.lane.take() else { return };
+            let laden = self.begin(made);
+            self.ahead.push_back(laden);
+        }
+    }
+
+    /// Takes a message and orders its mark: it is committed while what goes before is on its way.
     fn begin(&mut self, made: Made) -> Laden {
         failpoint::pass("before-mark");
         if self.unanswered == 0 {
@@ -220,12 +236,12 @@ impl Cargo for Worker {
             return Some(laden);
         }
         loop {
-            if self.is_through() {
+            if self.is_through() && (self.ahead.is_empty() || self.lane.is_over() || self.lane.is_resting()) {
                 // The bell that woke it may have been for a message that another is to take now.
                 self.lane.ready.ring();
                 return None;
             }
-            if self.unanswered >= self.lane.pacer.window() {
+            if self.unanswered >= self.lane.pacer.window() && self.ahead.is_empty() {
                 // Dropped by the next answer, which makes room.
                 std::future::pending::<()>().await;
             }
@@ -240,11 +256,13 @@ impl Cargo for Worker {
     }
 
     fn ready(&mut self) -> Option<Laden> {
-        if !self.may_begin() || self.is_through() {
+        if self.lane.is_over() || self.lane.is_resting() {
             return None;
         }
-        let made = self.lane.take()?;
-        Some(self.begin(made))
+        self.fill();
+        let next = self.ahead.pop_front()?;
+        self.fill();
+        Some(next)
     }
 
     async fn cleared(&mut self, laden: &mut Laden) -> bool {
@@ -282,6 +300,7 @@ impl Cargo for Worker {
         }
         self.done(&laden, ended);
         self.lane.spare.give_back(laden.made.outgoing.message);
+        self.fill();
     }
 }
 

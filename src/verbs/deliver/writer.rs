@@ -33,7 +33,8 @@ use crate::verbs::failpoint;
 /// Orders in one commit: beyond a few hundred a group costs no less a row (measured), and the marks in it wait.
 const GROUP_MAX: usize = 512;
 /// A group waits at most this long for more of the marks that busy connections are about to order: a commit costs the
-/// disk and the processor the same for one row as for thirty. With one connection there is nothing to wait for.
+/// disk and the processor about the same for one row as for thirty. With one connection there is nothing to wait for.
+/// Marks are ordered one message ahead, so what waits here is seldom waited for on the wire.
 const GATHER: Duration = Duration::from_millis(1);
 /// A mark's lease: longer than the longest conversation that follows it, all time-outs of RFC 5321 together.
 pub(in crate::verbs) const INFLIGHT_LEASE_MS: i64 = 45 * Millis::MINUTE;
@@ -192,12 +193,14 @@ async fn commit(app: &App, group: &[Order]) -> anyhow::Result<Marked> {
 }
 
 async fn write_ends(tx: &mut Tx, group: &[Order]) -> anyhow::Result<()> {
-    let (mut copies, mut again) = (Vec::new(), false);
+    let (mut copies, mut again) = (Vec::new(), BTreeSet::new());
     for order in group {
         let Order::Settle { key, end } = order else { continue };
-        again |= end.to == DeliveryState::Pending;
         match *key {
             Key::Copy { issue, newsletter, subscriber, epoch } => {
+                if end.to == DeliveryState::Pending {
+                    again.insert(issue);
+                }
                 copies.push(settlement(issue, subscriber, epoch, end));
                 if end.hard || is_struck(tx, subscriber, issue, end).await? {
                     bounce(tx, newsletter, subscriber, issue, end).await?;
@@ -212,8 +215,13 @@ async fn write_ends(tx: &mut Tx, group: &[Order]) -> anyhow::Result<()> {
     if taken < copies.len() as u64 {
         tracing::warn!("{} outcomes came under a lease that had run out", copies.len() as u64 - taken);
     }
-    if again {
-        claim::sweep_cancelled(tx).await?;
+    sweep(tx, again).await
+}
+
+/// What came back to pending after its issue was cancelled is skipped.
+async fn sweep(tx: &mut Tx, issues: impl IntoIterator<Item = IssueId>) -> anyhow::Result<()> {
+    for issue in issues {
+        claim::sweep_if_cancelled(tx, issue).await?;
     }
     Ok(())
 }
@@ -275,14 +283,11 @@ async fn write_releases(tx: &mut Tx, group: &[Order]) -> anyhow::Result<()> {
             _ => {}
         }
     }
-    if copies.is_empty() {
-        return Ok(());
-    }
+    let issues: BTreeSet<IssueId> = copies.keys().map(|(issue, _)| IssueId(*issue)).collect();
     for ((issue, epoch), who) in copies {
         claim::release(tx, IssueId(issue), epoch, &who).await?;
     }
-    claim::sweep_cancelled(tx).await?;
-    Ok(())
+    sweep(tx, issues).await
 }
 
 async fn write_marks(tx: &mut Tx, group: &[Order]) -> anyhow::Result<Marked> {

@@ -12,8 +12,8 @@ use crate::delivery::outcome::{Outcome, classify};
 use crate::smtp::client::{Cargo, Carried, Handover, Target, Window, connect};
 use crate::values::relay::Tls;
 
-const SENDER: &str = "bench@sender.example";
-const READER: &str = "reader@example.com";
+pub(in crate::cli::bench) const SENDER: &str = "bench@sender.example";
+pub(in crate::cli::bench) const READER: &str = "reader@example.com";
 /// Clock ticks a second in /proc, as Linux has them on every machine that we build for.
 const TICKS_A_SECOND: f64 = 100.0;
 
@@ -25,9 +25,9 @@ pub enum Manner {
     /// Each command waits for its answer
     Lockstep,
     /// The envelope in one write, the text in the next
-    Near,
+    Alone,
     /// Each text with the next envelope behind it
-    Far,
+    Riding,
     /// Whole transactions, several unanswered (BDAT)
     Bdat,
 }
@@ -132,8 +132,8 @@ fn target(round: Round, manner: Manner, host: &str, port: u16) -> Target {
     target.pipelining = manner != Manner::Lockstep;
     target.window = match manner {
         Manner::Auto => Window::Auto,
-        Manner::Lockstep | Manner::Near => Window::Fixed(1),
-        Manner::Far => Window::Fixed(2),
+        Manner::Lockstep | Manner::Alone => Window::Fixed(1),
+        Manner::Riding => Window::Fixed(2),
         Manner::Bdat => Window::Fixed(round.window),
     };
     target
@@ -152,7 +152,7 @@ async fn carry(target: Arc<Target>, mut share: Share) -> anyhow::Result<()> {
     }
 }
 
-fn text(size: usize) -> Vec<u8> {
+pub(in crate::cli::bench) fn text(size: usize) -> Vec<u8> {
     /// A line of text mail, its end included.
     const LINE_BYTES: usize = 78;
     let mut text = format!("From: <{SENDER}>\r\nTo: <{READER}>\r\nSubject: bench\r\n\r\n").into_bytes();
@@ -165,7 +165,7 @@ fn text(size: usize) -> Vec<u8> {
 }
 
 /// Processor time of this program's threads so far, without that of its sink; 0 where there is no /proc.
-fn cpu_seconds() -> f64 {
+pub(in crate::cli::bench) fn cpu_seconds() -> f64 {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let ticks = |task: std::fs::DirEntry| {
         let stat = std::fs::read_to_string(task.path().join("stat")).ok()?;
