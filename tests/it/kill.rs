@@ -166,7 +166,7 @@ async fn killed_after_a_group_is_committed() {
 
 #[tokio::test]
 async fn killed_before_a_refusal_goes_back_to_wait() {
-    dies_at("before-retry:3", Script::new().on_some(".", 10, 8, Act::say("451 4.3.0 Try again later"))).await;
+    dies_at("before-retry", Script::new().on_some(".", 10, 8, Act::say("451 4.3.0 Try again later"))).await;
 }
 
 /// Killed from outside, when the relay has come to a certain point with one message.

@@ -218,8 +218,8 @@ async fn anchor(house: &House, args: &SendArgs, port: u16) -> anyhow::Result<Opt
         Against::Lettre => lettre::send(round, port).await.map(Some),
         Against::NoLedger => {
             let (issue, _) = house.publish(args.size).await?;
-            let took = deliver::unwritten::send(&house.app, issue, args.connections).await?;
-            Ok(Some(speed(args.readers, took, 0.0).rate))
+            let (took, sent) = deliver::unwritten::send(&house.app, issue, args.connections).await?;
+            Ok(Some(speed(i64::try_from(sent)?, took, 0.0).rate))
         }
     }
 }

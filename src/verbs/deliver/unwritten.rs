@@ -29,11 +29,12 @@ const AHEAD: usize = 512;
 /// Between two looks whether all is done.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// Sends a published issue of which nothing has gone, and forgets what became of it; gives how long that took.
+/// Sends a published issue of which nothing has gone, and forgets what became of it; gives how long that took and how
+/// many were sent. What the pace puts off is not: nobody would remember to try it again.
 ///
 /// # Errors
 /// When the store cannot, or the issue cannot go.
-pub async fn send(app: &App, id: IssueId, connections: usize) -> anyhow::Result<Duration> {
+pub async fn send(app: &App, id: IssueId, connections: usize) -> anyhow::Result<(Duration, usize)> {
     let mut tx = app.store.read().await?;
     let row = issue::by_id(&mut tx, id).await?.context("the issue is gone")?;
     let relay = newsletter::by_id(&mut tx, row.newsletter_id).await?.and_then(|newsletter| newsletter.relay_id);
@@ -65,16 +66,16 @@ pub async fn send(app: &App, id: IssueId, connections: usize) -> anyhow::Result<
         makers.make(&lane, some);
         lane.ready.fewer_than(AHEAD).await;
     }
-    while ends.load(Ordering::Relaxed) < many {
+    while ends.all.load(Ordering::Relaxed) < many {
         tokio::time::sleep(LOOK).await;
     }
-    let took = began.elapsed();
+    let (took, sent) = (began.elapsed(), ends.sent.load(Ordering::Relaxed));
     over.cancel();
     lane.ready.close();
     while workers.join_next().await.is_some() {}
     keeper.await.context("the pace was not kept")?;
     forget(app, id).await?;
-    Ok(took)
+    Ok((took, sent))
 }
 
 async fn claim_all(app: &App, leaving: &issue::Leaving) -> anyhow::Result<Vec<Claimed>> {
