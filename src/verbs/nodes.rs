@@ -1,6 +1,6 @@
 //! Nodes: this process among those that serve one Postgres database, and what is done when a heart stops.
 //!
-//! A node takes a seat, beats, and watches the others. A heart that stands still for [`FENCE_BEATS`] is taken for
+//! A node takes a seat, beats, and watches the others. A heart that stands still for `FENCE_BEATS` is taken for
 //! dead: one statement removes its row, and every lease whose seat has no row goes back: what was claimed is pending
 //! again, what may have been on the wire is in doubt. A node that was only asleep finds its row gone, takes a new
 //! seat and goes on; nothing it still holds can be marked or settled, because the rows are no longer its epoch's.

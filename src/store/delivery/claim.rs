@@ -307,7 +307,7 @@ pub const LEFT_OVER: &str = "SELECT i.id FROM issue i WHERE i.state = 'cancelled
     AND EXISTS (SELECT 1 FROM delivery d WHERE d.issue_id = i.id AND d.state = 'pending') LIMIT 1";
 
 /// Skips what came back to pending after its issue was cancelled, and what a cancel that was cut short left over: at
-/// most [`CANCELLED_AT_ONCE`] of one issue. Gives how many; nothing is written where there is nothing.
+/// most [`super::settle::CANCELLED_AT_ONCE`] of one issue. Gives how many; nothing is written where there is nothing.
 ///
 /// # Errors
 /// When the store cannot.
