@@ -108,7 +108,8 @@ impl Worker {
                 Some(connection) => connection,
                 None => match connect(&self.lane.target).await {
                     Ok(connection) => {
-                        self.carried = 0;
+                        // What is marked already goes over this one.
+                        self.carried = u32::try_from(self.ahead.len() + self.again.len()).unwrap_or(u32::MAX);
                         connection
                     }
                     Err(answer) => {
