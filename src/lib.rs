@@ -23,7 +23,7 @@
 //! values      address, ids, clock, tokens              no I/O; everyone may use them
 //! ways        issue/      Markdown to bytes            pure
 //!             audience/   who gets it                  pure
-//!             delivery/   from reply to outcome        pure
+//!             delivery/   from reply to outcome; pace  pure
 //!             schedule/   wall times, zones, slots     pure
 //! hands       store/ smtp/ media fetch config          I/O, strangers to each other
 //! verbs       publish, deliver, membership, …          the only place where hands meet
@@ -42,8 +42,8 @@
 //! # Never
 //!
 //! - A mail to somebody who is not an active, unsuppressed subscriber: a `Recipient` cannot be made otherwise.
-//! - A second mail to the same reader of the same issue, outside the in-doubt window; that window is bounded by the
-//!   number of connections, written in the ledger, and shown.
+//! - A second mail to the same reader of the same issue, outside the in-doubt window; that window is bounded by what
+//!   a relay may have unanswered (connections × window, 64 unless set), written in the ledger, and shown.
 //! - A transaction held across the network; a delivery outcome that lives only in a log.
 //! - A fault of ours (connect, TLS, AUTH, MAIL FROM) charged to a reader.
 //! - A GET that changes state; an unsubscribe that needs a login; a page that tells a stranger who is subscribed.
@@ -56,8 +56,9 @@
 //! 2. `verbs::editing` renders: [`issue::parse`] → [`issue::check`] → [`issue::render`]. A blocking finding ends it here.
 //! 3. One transaction: the rendering is kept, one `delivery` row is made for every active, unsuppressed reader, the
 //!    issue becomes `sending`. Until `hold_until` it can be undone.
-//! 4. [`verbs::deliver`] claims rows under a lease, checks consent again, splices each reader's message, marks the rows
-//!    `inflight` in a commit of their own, and only then lets [`smtp`] write the bytes.
+//! 4. [`verbs::deliver`] claims rows under a lease of this node ([`verbs::nodes`]), checks consent again, splices and
+//!    signs each reader's message ahead of the wire, marks the rows `inflight` in a group's commit, and only then lets
+//!    [`smtp`] write the bytes, as fast as [`delivery::pace`] allows.
 //! 5. [`delivery::outcome`] turns the reply into an outcome; one writer settles it on the row. When no row is
 //!    unfinished, the issue is `sent`.
 //!

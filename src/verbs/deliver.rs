@@ -2,8 +2,9 @@
 //!
 //! One *line* a relay claims what is due and has it made by *makers*, threads that splice and sign ahead; its
 //! *workers*, one connection each, take what is ready. All of them write through one *writer*, which commits marks
-//! while the envelopes are on their way. Nothing here decides what an answer means (`delivery::step` does) or who may be mailed (the claim and
-//! the mark do, from the rows). Deliberately absent: a transaction that waits for the network.
+//! while what goes before is on its way; how fast and where to says the *pacer*. Nothing here decides what an answer
+//! means (`delivery::step` does) or who may be mailed (the claim and the mark do, from the rows). Deliberately absent: a
+//! transaction that waits for the network.
 
 pub(super) mod job;
 mod lane;
