@@ -63,6 +63,14 @@ impl TryFrom<String> for IssueState {
     }
 }
 
+impl IssueRow {
+    /// It is published, and its ledger is not whole yet.
+    #[must_use]
+    pub fn is_freezing(&self) -> bool {
+        matches!(self.state, IssueState::Sending | IssueState::Paused) && self.hold_until.is_none()
+    }
+}
+
 /// One edition, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow, serde::Serialize)]
 pub struct IssueRow {
@@ -85,6 +93,7 @@ pub struct IssueRow {
     pub scheduled_zone: Option<String>,
     /// Unix milliseconds, like every `_at` and `_until`.
     pub scheduled_at: Option<i64>,
+    /// Nothing leaves before. None of a sending issue: its ledger is being written (`delivery::freeze`).
     pub hold_until: Option<i64>,
     pub published_at: Option<i64>,
     pub finished_at: Option<i64>,
@@ -320,34 +329,25 @@ pub async fn unschedule(tx: &mut Tx, id: IssueId) -> Result<bool, sqlx::Error> {
     Ok(execute!(tx, UNSCHEDULE, id, now)? == 1)
 }
 
-const PUBLISH: &str = "UPDATE issue SET state = 'sending', state_reason = '', hold_until = $3, published_at = $4, \
-    finished_at = NULL, updated_at = $4 \
+const PUBLISH: &str = "UPDATE issue SET state = 'sending', state_reason = '', hold_until = NULL, published_at = $3, \
+    finished_at = NULL, updated_at = $3 \
     WHERE id = $1 AND revision = $2 AND state IN ('draft', 'ready', 'scheduled', 'held')";
 
-/// The issue goes out, in the revision that was rendered; says whether this caller is the one who published it.
+/// The issue goes out, in the revision that was rendered; says whether this caller is the one who published it. Nothing
+/// leaves before its ledger is written (`delivery::freeze`), which gives it its `hold_until`.
 ///
 /// # Errors
 /// When the store cannot.
-pub async fn publish(tx: &mut Tx, id: IssueId, revision: i64, hold_until: Millis) -> Result<bool, sqlx::Error> {
+pub async fn publish(tx: &mut Tx, id: IssueId, revision: i64) -> Result<bool, sqlx::Error> {
     let now = tx.now.0;
-    Ok(execute!(tx, PUBLISH, id, revision, hold_until.0, now)? == 1)
-}
-
-const AUDIENCE: &str = "UPDATE issue SET audience = $2 WHERE id = $1";
-
-/// How many readers were frozen.
-///
-/// # Errors
-/// When the store cannot.
-pub async fn set_audience(tx: &mut Tx, id: IssueId, audience: i64) -> Result<(), sqlx::Error> {
-    execute!(tx, AUDIENCE, id, audience).map(drop)
+    Ok(execute!(tx, PUBLISH, id, revision, now)? == 1)
 }
 
 const UNPUBLISH: &str = "UPDATE issue SET state = 'draft', state_reason = '', hold_until = NULL, published_at = NULL, \
     scheduled_wall = NULL, scheduled_zone = NULL, scheduled_at = NULL, audience = 0, updated_at = $2 \
-    WHERE id = $1 AND state IN ('sending', 'paused') AND hold_until > $2";
+    WHERE id = $1 AND state IN ('sending', 'paused') AND (hold_until IS NULL OR hold_until > $2)";
 
-/// Back to a draft, while the hold lasts; says whether it still did.
+/// Back to a draft, while its ledger is written or the hold lasts; says whether it still was so.
 ///
 /// # Errors
 /// When the store cannot.

@@ -48,6 +48,17 @@ pub async fn by_issue(tx: &mut Tx, issue: IssueId) -> anyhow::Result<Option<Froz
     Ok(Some(Frozen { rendered: serde_json::from_str(&text)?, masthead, message_at: Millis(at) }))
 }
 
+const HASH: &str = "SELECT hash FROM rendering WHERE issue_id = $1";
+
+/// The hash of what was frozen; empty where nothing was.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn hash(tx: &mut Tx, issue: IssueId) -> Result<String, sqlx::Error> {
+    let row: Option<(String,)> = sql!(tx, fetch_optional, HASH, issue)?;
+    Ok(row.map(|(hash,)| hash).unwrap_or_default())
+}
+
 const MASTHEAD: &str = "SELECT masthead FROM rendering WHERE issue_id = $1";
 
 /// The newsletter as an issue went out under it, if that was kept.

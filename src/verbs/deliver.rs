@@ -39,6 +39,7 @@ use crate::store::{issue, letter};
 use crate::values::clock::Millis;
 use crate::values::ids::RelayId;
 use crate::verbs::app::App;
+use crate::verbs::publish::freezing::Watch;
 use crate::verbs::{instance, nodes, publish};
 
 /// How often the rows are asked which relays have work, where nobody rings.
@@ -96,7 +97,9 @@ pub async fn run_until(app: App, stop: CancellationToken) -> anyhow::Result<()> 
     let makers = Makers::start().context("no thread can be had for signing; nothing was sent")?;
     let (lines, never) = (HashMap::new(), Millis(0));
     let peers = Arc::default();
-    let mut engine = Engine { app, writer, makers, peers, stop, lines, recovered_at: never, advanced_at: never };
+    let freezing = Watch::default();
+    let mut engine =
+        Engine { app, writer, makers, peers, stop, lines, freezing, recovered_at: never, advanced_at: never };
     engine.watch().await;
     engine.end().await;
     writing.await?;
@@ -110,6 +113,7 @@ struct Engine {
     peers: Arc<Peers>,
     stop: CancellationToken,
     lines: HashMap<Option<RelayId>, JoinHandle<()>>,
+    freezing: Watch,
     recovered_at: Millis,
     advanced_at: Millis,
 }
@@ -139,6 +143,7 @@ impl Engine {
             self.recovered_at = now;
             recover(&self.app).await?;
         }
+        self.freezing.look(&self.app).await?;
         let wanted = self.wanted().await?;
         if !wanted.is_empty() && now.since(self.advanced_at) >= ADVANCE_EVERY_MS {
             self.advanced_at = now;

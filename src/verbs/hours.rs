@@ -11,7 +11,8 @@ use crate::schedule::hours::plan::{self, Setting};
 use crate::schedule::hours::{Hour, Hours, Wish, Wishes};
 use crate::schedule::wall::{self, BadMoment, Moment};
 use crate::schedule::zone;
-use crate::store::delivery::{freeze, hours as ledger};
+use crate::store::delivery::freeze::{self, Freezing};
+use crate::store::delivery::hours as ledger;
 use crate::store::issue::{self, IssueRow, IssueState};
 use crate::store::newsletter::{self, Newsletter};
 use crate::store::{Tx, event};
@@ -144,15 +145,20 @@ fn house(newsletter: &Newsletter) -> TimeZone {
     zone::find(&newsletter.zone).unwrap_or(TimeZone::UTC)
 }
 
-/// Writes the ledger of an issue that is published in this transaction, each row with its own due time. `row` is the
+/// Begins the ledger of an issue that is published in this transaction, each row with its own due time. `row` is the
 /// issue as it stood before.
 ///
 /// # Errors
 /// When the store cannot.
-pub(super) async fn freeze(tx: &mut Tx, row: &IssueRow, newsletter: &Newsletter, start: Millis) -> anyhow::Result<i64> {
+pub(super) async fn begin_freeze(
+    tx: &mut Tx,
+    row: &IssueRow,
+    newsletter: &Newsletter,
+    start: Millis,
+) -> anyhow::Result<Freezing> {
     let hours = of(Some(row), newsletter);
     if hours.is_plain() {
-        return Ok(freeze::freeze(tx, row.id, newsletter.id, start).await?);
+        return Ok(freeze::begin(tx, row.id, newsletter.id, start, None).await?);
     }
     let zones = ledger::zones(tx, newsletter.id).await?;
     let scheduled = row.scheduled_at.filter(|_| row.state == IssueState::Scheduled).map(Millis);
@@ -160,7 +166,8 @@ pub(super) async fn freeze(tx: &mut Tx, row: &IssueRow, newsletter: &Newsletter,
     let begin = Begin { wall, passed_before: scheduled.unwrap_or(tx.now), start };
     let house = house(newsletter);
     let plan = plan::plan(&setting(&hours, begin, &house, tx.now), &zones);
-    Ok(ledger::freeze_planned(tx, row.id, newsletter.id, start, &plan, &zones).await?)
+    let by_zone = (ledger::table(&plan, &zones), plan.spread_ms);
+    Ok(freeze::begin(tx, row.id, newsletter.id, start, Some(by_zone)).await?)
 }
 
 /// Keeps scheduled issues at the first of their readers' hours: somebody in an earlier zone may have signed up, or the

@@ -24,6 +24,8 @@ use crate::verbs::hours;
 pub struct Progress {
     pub state: IssueState,
     pub state_reason: String,
+    /// The list of readers is still being written; `audience` grows, and nothing leaves yet.
+    pub freezing: bool,
     #[serde(flatten)]
     pub counts: Counts,
     /// Of the pending: those that wait for their hour, and when the next of them is due.
@@ -57,7 +59,7 @@ impl Progress {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "an estimate, in minutes")]
     fn done_at(&self, now: Millis) -> Option<Millis> {
         let held = self.hold_until.is_some_and(|until| until > now);
-        let pace = self.per_minute.filter(|pace| *pace >= 1.0 && self.state == IssueState::Sending && !held)?;
+        let pace = self.per_minute.filter(|pace| *pace >= 1.0 && self.state == IssueState::Sending && !held && !self.freezing)?;
         let left = self.left();
         (left > 0).then(|| now.plus((left as f64 / pace * Millis::MINUTE as f64) as i64))
     }
@@ -118,6 +120,7 @@ async fn read(app: &App, issue: IssueId) -> anyhow::Result<Option<Progress>> {
     };
     let resting = resting(&relays);
     Ok(Some(Progress {
+        freezing: row.is_freezing(),
         state: row.state,
         state_reason: row.state_reason,
         waiting,

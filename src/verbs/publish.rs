@@ -1,4 +1,7 @@
-//! Publishing and everything an editor can do to an issue's sending. Each verb is one transaction.
+//! Publishing and everything an editor can do to an issue's sending. Each verb is one transaction, except where it is
+//! about every reader: then the first one decides, and the rest follows piece by piece.
+
+pub mod freezing;
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -101,11 +104,11 @@ pub async fn send(app: &App, issue: IssueId, hold_ms: i64) -> anyhow::Result<Pub
     freeze(app, issue, ready.row.revision, &ready.rendered, hold_ms).await
 }
 
-/// Freezes `rendered` and the audience in one transaction: from here on the issue is sending, its first mail leaving
-/// when the hold is over. Called twice, or by two at once, it publishes once.
+/// Freezes `rendered` and the audience: from here on the issue is sending, its first mail leaving when the whole
+/// audience is written down and the hold is over. Called twice, or by two at once, it publishes once.
 ///
 /// # Errors
-/// [`Refusal`], or the store cannot; then nothing was frozen.
+/// [`Refusal`], or the store cannot; then nothing was frozen, or (the error says so) it goes on by itself.
 pub async fn freeze(
     app: &App,
     issue: IssueId,
@@ -113,10 +116,11 @@ pub async fn freeze(
     rendered: &Rendered,
     hold_ms: i64,
 ) -> anyhow::Result<Published> {
+    freezing::thawed(app, issue).await?;
     let mut tx = app.store.write().await?;
     let row = known(&mut tx, issue).await?;
     let hold_until = tx.now.plus(hold_ms.clamp(0, HOLD_MS_MAX));
-    if !store::issue::publish(&mut tx, issue, revision, hold_until).await? {
+    if !store::issue::publish(&mut tx, issue, revision).await? {
         return lost_the_race(&mut tx, issue).await;
     }
     let newsletter = store::newsletter::by_id(&mut tx, row.newsletter_id).await?.context("the newsletter is gone")?;
@@ -126,18 +130,29 @@ pub async fn freeze(
     let masthead = newsletter.masthead(&app.config.public_url);
     store::rendering::insert(&mut tx, issue, rendered, &masthead, hold_until).await?;
     failpoint::check("publishing")?;
-    let audience = hours::freeze(&mut tx, &row, &newsletter, hold_until).await?;
-    if audience == 0 {
+    if store::delivery::freeze::by_issue(&mut tx, issue).await?.is_some() {
+        return Err(Refusal::Changing.into());
+    }
+    let mut work = hours::begin_freeze(&mut tx, &row, &newsletter, hold_until).await?;
+    let whole = freezing::first(&mut tx, &mut work).await?;
+    if work.readers == 0 {
         return Err(Refusal::NoReaders.into());
     }
-    warm_up::spread(&mut tx, app, issue, &newsletter).await?;
-    store::issue::set_audience(&mut tx, issue, audience).await?;
-    note(&mut tx, "issue.published", &row, json!({ "audience": audience, "hash": rendered.hash })).await?;
+    if whole {
+        freezing::end(&mut tx, app, &work).await?;
+    }
     failpoint::check("frozen")?;
     tx.commit().await?;
-    failpoint::check("published")?;
     tell(app, issue);
-    Ok(Published::Now { audience, hold_until })
+    if whole {
+        failpoint::check("published")?;
+        return Ok(Published::Now { audience: work.readers, hold_until });
+    }
+    let rest = freezing::drive(app, work).await.context(
+        "the list of readers could not be written to its end; a running `broadsheet serve` goes on with it, and \
+         nothing is sent before",
+    )?;
+    Ok(rest.map_or(Published::Already, |audience| Published::Now { audience, hold_until }))
 }
 
 /// Why the guarded UPDATE changed nothing: published by somebody else, or saved in between.
@@ -150,26 +165,36 @@ async fn lost_the_race(tx: &mut Tx, issue: IssueId) -> anyhow::Result<Published>
     }
 }
 
-/// While the hold lasts: a draft again, as if it had never been published.
+/// While the audience is frozen and the hold lasts: a draft again, as if it had never been published. Its readers' rows
+/// go piece by piece.
 ///
 /// # Errors
 /// [`Refusal::TooLate`] once the hold is over, or the store cannot.
 pub async fn undo(app: &App, issue: IssueId) -> anyhow::Result<()> {
-    let mut tx = app.store.write().await?;
+    let mut tx = app.store.read().await?;
     let row = known(&mut tx, issue).await?;
     if !matches!(row.state, IssueState::Sending | IssueState::Paused) {
         return Err(Refusal::State { state: row.state, wanted: "taken back" }.into());
     }
-    let back = store::issue::unpublish(&mut tx, issue).await?;
-    warm_up::undo(&mut tx, app, issue, row.newsletter_id).await?;
-    if !back || !store::delivery::freeze::thaw(&mut tx, issue).await? {
+    // While the hold lasts nothing can be; were it, because a clock was set back, it is no draft any more.
+    if store::delivery::freeze::is_touched(&mut tx, issue).await? {
         return Err(Refusal::TooLate.into());
     }
+    drop(tx);
+    let mut tx = app.store.write().await?;
+    let row = known(&mut tx, issue).await?;
+    if !store::issue::unpublish(&mut tx, issue).await? {
+        return Err(Refusal::TooLate.into());
+    }
+    if !row.is_freezing() {
+        warm_up::undo(&mut tx, app, issue, row.newsletter_id).await?;
+    }
+    let work = store::delivery::freeze::begin_thaw(&mut tx, issue, row.newsletter_id).await?;
     store::rendering::remove(&mut tx, issue).await?;
     note(&mut tx, "issue.undone", &row, json!({})).await?;
     tx.commit().await?;
     tell(app, issue);
-    Ok(())
+    freezing::thaw(app, work).await
 }
 
 /// Stops an issue for now: what is on the wire at this moment ends, nothing else leaves. `why` is for the editor.
@@ -209,6 +234,7 @@ pub async fn cancel(app: &App, issue: IssueId) -> anyhow::Result<u64> {
     if !store::issue::move_to(&mut tx, issue, &from, IssueState::Cancelled, "").await? {
         return Err(Refusal::State { state: row.state, wanted: "cancelled" }.into());
     }
+    store::delivery::freeze::stop(&mut tx, issue).await?;
     let mut skipped = store::delivery::settle::cancel_pending(&mut tx, issue).await?;
     note(&mut tx, "issue.cancelled", &row, json!({})).await?;
     tx.commit().await?;
@@ -260,6 +286,11 @@ async fn note(tx: &mut Tx, kind: &str, row: &IssueRow, detail: serde_json::Value
 pub(super) fn tell(app: &App, issue: IssueId) {
     app.looks.outdate(issue);
     app.wake.notify_waiters();
+    tell_page(app, issue);
+}
+
+/// Only the live pages.
+fn tell_page(app: &App, issue: IssueId) {
     // Nobody looking is no error.
     let _ = app.changed.send(issue);
 }

@@ -11,6 +11,7 @@ mod doubt;
 mod editing;
 mod faultsmtpd;
 mod fetch;
+mod freezing;
 mod histories;
 mod hours;
 mod house;

@@ -260,12 +260,14 @@ async fn a_save_from_an_old_revision_is_refused() {
         tx.commit().await.expect("commits");
         assert!(app.publish(id, 0).await.is_err(), "the first revision was rendered, the second is kept");
         let mut tx = app.store.write().await.expect("writes");
-        let hold_until = tx.now;
-        assert!(issue::publish(&mut tx, id, 2, hold_until).await.expect("publishes"));
+        assert!(issue::publish(&mut tx, id, 2).await.expect("publishes"));
         assert_eq!(issue::save(&mut tx, id, 2, &text).await.expect("is told"), Saved::Closed);
         let listed = issue::list(&mut tx, Some(newsletter), &[IssueState::Sending], 10).await.expect("lists");
         assert_eq!((listed.len(), listed[0].source.as_str()), (1, ""));
         assert!(issue::list(&mut tx, None, &[IssueState::Draft], 10).await.expect("lists").is_empty());
+        assert!(issue::archive(&mut tx, newsletter, 10).await.expect("lists").is_empty(), "its ledger is not written");
+        let due = tx.now;
+        freeze::freeze(&mut tx, id, newsletter, due).await.expect("freezes");
         assert_eq!(issue::archive(&mut tx, newsletter, 10).await.expect("lists").len(), 1);
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::figures::{self, Spread, Took, Watch};
 use super::house::House;
+use crate::audience::status::Status;
 use crate::delivery::state::DeliveryState;
 use crate::store;
 use crate::store::delivery::claim::{Claim, claim, mark};
@@ -19,7 +20,7 @@ const ROUNDS: usize = 5;
 /// Between two looks at an audience that is being frozen.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Freeze an audience: rendering and one row a reader, one transaction
+/// Freeze an audience: rendering and one row a reader, in pieces; with the longest that readers and writers wait
 #[derive(Clone, Debug, Args)]
 pub struct FreezeArgs {
     #[arg(long, default_value_t = 1_000_000)]
@@ -56,6 +57,8 @@ struct Frozen {
     cpu_seconds: Spread,
     /// The longest that a page's counts took while an audience was frozen beside them.
     read_meanwhile_ms_max: f64,
+    /// The longest that an unsubscribe took meanwhile, with its commit.
+    write_meanwhile_ms_max: f64,
     memory_most_kib: u64,
 }
 
@@ -64,14 +67,16 @@ struct Frozen {
 pub async fn freeze(args: &FreezeArgs) -> anyhow::Result<()> {
     let bench = House::open(args.readers, "smtp://127.0.0.1:25", |_| {}).await?;
     let (first, _) = bench.publish(1_000).await?;
-    let (mut wall, mut cpu, mut longest) = (Vec::new(), Vec::new(), Duration::ZERO);
+    let (mut wall, mut cpu, mut longest, mut longest_write) = (Vec::new(), Vec::new(), Duration::ZERO, Duration::ZERO);
     for _ in 0..ROUNDS {
         let done = tokio_util::sync::CancellationToken::new();
         let reading = tokio::spawn(read_until(bench.app.clone(), first, done.clone()));
+        let writing = tokio::spawn(write_until(bench.app.clone(), bench.newsletter, done.clone()));
         let watch = Watch::start()?;
         bench.publish(1_000).await?;
         let took = watch.stop()?;
         done.cancel();
+        longest_write = longest_write.max(writing.await??);
         longest = longest.max(reading.await??);
         wall.push(took.wall.as_secs_f64());
         cpu.push(took.cpu.as_secs_f64());
@@ -81,6 +86,7 @@ pub async fn freeze(args: &FreezeArgs) -> anyhow::Result<()> {
         seconds: Spread::of(wall),
         cpu_seconds: Spread::of(cpu),
         read_meanwhile_ms_max: longest.as_secs_f64() * 1_000.0,
+        write_meanwhile_ms_max: longest_write.as_secs_f64() * 1_000.0,
         memory_most_kib: figures::memory_most_kib()?,
     };
     if args.json {
@@ -88,6 +94,7 @@ pub async fn freeze(args: &FreezeArgs) -> anyhow::Result<()> {
     } else {
         println!("freeze of {} readers: {} s, CPU {} s", frozen.readers, frozen.seconds, frozen.cpu_seconds);
         println!("an issue's row read meanwhile: {:.1} ms at most", frozen.read_meanwhile_ms_max);
+        println!("an unsubscribe meanwhile: {:.1} ms at most", frozen.write_meanwhile_ms_max);
         println!("memory: {} KiB at most", frozen.memory_most_kib);
     }
     Ok(())
@@ -101,6 +108,25 @@ async fn read_until(app: App, issue: IssueId, done: tokio_util::sync::Cancellati
         let mut tx = app.store.read().await?;
         store::issue::by_id(&mut tx, issue).await?;
         drop(tx);
+        longest = longest.max(began.elapsed());
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(longest)
+}
+
+/// Unsubscribes one reader after the other, as their mail programs do; gives the longest that it took.
+async fn write_until(
+    app: App,
+    newsletter: NewsletterId,
+    done: tokio_util::sync::CancellationToken,
+) -> anyhow::Result<Duration> {
+    let (mut longest, mut reader) = (Duration::ZERO, SubscriberId(0));
+    while !done.is_cancelled() {
+        reader.0 += 1;
+        let began = Instant::now();
+        let mut tx = app.store.write().await?;
+        store::subscription::end(&mut tx, newsletter, reader, Status::Unsubscribed, "bench", None).await?;
+        tx.commit().await?;
         longest = longest.max(began.elapsed());
         tokio::time::sleep(LOOK).await;
     }

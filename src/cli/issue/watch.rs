@@ -45,7 +45,7 @@ struct Seen<'a> {
 async fn measured(app: &App, id: IssueId) -> anyhow::Result<Progress> {
     let first = look(app, id).await?;
     let held = first.hold_until.is_some_and(|until| until > app.clock.now());
-    if first.state != IssueState::Sending || held || first.left() == 0 {
+    if first.state != IssueState::Sending || held || first.freezing || first.left() == 0 {
         return Ok(first);
     }
     tokio::time::sleep(MEASURED_OVER).await;
@@ -71,6 +71,9 @@ fn described(subject: &str, progress: &Progress) -> Vec<String> {
         ("in doubt", counts.in_doubt),
     ] {
         lines.push(format!("  {what:<10}{count:>9}"));
+    }
+    if progress.freezing {
+        lines.push("  the list of readers is being written; nothing leaves before it is whole".into());
     }
     if let Some(next) = progress.waiting_next {
         lines.push(format!("  {} wait for their hour; the next at {}", progress.waiting, time(next)));

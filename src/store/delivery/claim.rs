@@ -346,7 +346,7 @@ const LETTERS_IN_HAND: &str = "SELECT COUNT(*) FROM letter l WHERE l.state IN ('
     AND (r.paused_until IS NULL OR r.paused_until <= $1)))))";
 
 /// Whether there is anything to do at this instant: a delivery or letter that is due and can go, a lease that is
-/// held, an issue that waits to be called finished.
+/// held, an audience that is being frozen, an issue that waits to be called finished.
 ///
 /// # Errors
 /// When the store cannot.
@@ -354,5 +354,5 @@ pub async fn is_anything_in_hand(tx: &mut Tx) -> Result<bool, sqlx::Error> {
     let now = tx.now.0;
     let (issues,): (i64,) = sql!(tx, fetch_one, IN_HAND, now)?;
     let (letters,): (i64,) = sql!(tx, fetch_one, LETTERS_IN_HAND, now)?;
-    Ok(issues + letters > 0)
+    Ok(issues + letters > 0 || !super::freeze::all(tx).await?.is_empty())
 }

@@ -1,5 +1,6 @@
-//! The audience frozen with due times of its own: by zone, and spread. One statement; the plan is a small table in it.
+//! The audience frozen with due times of its own: by zone, and spread. The plan is a small table in each statement.
 
+use super::freeze::Freezing;
 use super::{Fork, spelling};
 use crate::schedule::hours::plan::{self, Plan};
 use crate::store::Tx;
@@ -19,7 +20,9 @@ macro_rules! planned {
             "), reader AS (SELECT s.id, s.address, s.zone, \
              CAST($6 AS BIGINT) * (((s.id % 1000003) * 618037 + CAST($7 AS BIGINT)) % 1000003) / 1000003 AS share \
              FROM subscription x JOIN subscriber s ON s.id = x.subscriber_id \
-             WHERE x.newsletter_id = $2 AND x.status = 'active' AND (x.paused_until IS NULL OR x.paused_until <= $4) \
+             WHERE x.newsletter_id = $2 AND x.status = 'active' AND x.subscriber_id > $9 AND x.subscriber_id <= $10 \
+             AND (x.paused_until IS NULL OR x.paused_until <= $4) \
+             AND (x.confirmed_at IS NULL OR x.confirmed_at <= $4 OR x.confirmed_at > $8) \
              AND NOT EXISTS (SELECT 1 FROM suppression p WHERE p.address_key = s.address_key) \
              ORDER BY x.subscriber_id) \
              INSERT INTO delivery (issue_id, subscriber_id, address, state, next_at, settled_at, reason) \
@@ -45,28 +48,20 @@ pub const FREEZE_PLANNED: Fork = [
     ),
 ];
 
-/// Writes the ledger of an issue by a plan, as [`super::freeze::freeze`] does for one instant. Gives how many readers
-/// that is, with those who are skipped because their hour had passed.
-///
-/// # Errors
-/// When the store cannot.
-pub async fn freeze_planned(
-    tx: &mut Tx,
-    issue: IssueId,
-    newsletter: NewsletterId,
-    start: Millis,
-    plan: &Plan,
-    zones: &[String],
-) -> Result<i64, sqlx::Error> {
-    let (now, table) = (tx.now.0, table(plan, zones));
-    let text = spelling(tx, FREEZE_PLANNED);
-    let readers = execute!(tx, text, issue, newsletter, start.0, now, table, plan.spread_ms, plan::salt(issue.0))?;
-    Ok(i64::try_from(readers).unwrap_or(i64::MAX))
+/// Writes a piece of an issue's ledger by its plan, as [`super::freeze::piece`] does for one instant: subscribers up to
+/// `until`. Gives how many readers that is, with those who are skipped because their hour had passed.
+pub(super) async fn freeze_piece(tx: &mut Tx, work: &Freezing, until: i64) -> Result<u64, sqlx::Error> {
+    let (now, salt, text) = (tx.now.0, plan::salt(work.issue_id.0), spelling(tx, FREEZE_PLANNED));
+    let Freezing { issue_id, newsletter_id, hold_until, frozen_at, plan, spread_ms, after_id, .. } = work;
+    execute!(
+        tx, text, issue_id, newsletter_id, hold_until, frozen_at, plan, spread_ms, salt, now, after_id, until
+    )
 }
 
 /// `[["Asia/Tokyo", first, past, shift], …]`; a shift below nothing is a skip. Every zone of the audience is there: those
 /// that have no plan of their own go by the empty name's.
-fn table(plan: &Plan, zones: &[String]) -> String {
+#[must_use]
+pub fn table(plan: &Plan, zones: &[String]) -> String {
     let mut rows: Vec<serde_json::Value> = Vec::new();
     let fallback = plan.zones.iter().find(|known| known.zone.is_empty());
     let all = std::iter::once("").chain(zones.iter().map(String::as_str).filter(|zone| !zone.is_empty()));

@@ -166,11 +166,10 @@ impl<'a> Past<'a> {
         let id = keep(self.tx, self.newsletter, text, &parsed, self.pictures).await?;
         self.at(at);
         let rendered = self.rendered(&parsed, at)?;
-        issue::publish(self.tx, id, 1, at).await?;
+        issue::publish(self.tx, id, 1).await?;
         let masthead = self.newsletter.masthead(self.public_url);
         rendering::insert(self.tx, id, &rendered, &masthead, at).await?;
         let audience = delivery::freeze::freeze(self.tx, id, self.newsletter.id, at).await?;
-        issue::set_audience(self.tx, id, audience).await?;
         let about = About { newsletter: Some(self.newsletter.id), issue: Some(id), ..About::default() };
         event::insert(self.tx, "issue.published", about, &json!({"audience": audience, "hash": rendered.hash})).await?;
         for subscriber in gone {

@@ -242,6 +242,7 @@ fn title(name: &str, progress: &Progress, held: Option<Millis>, now: Millis) -> 
     let done = percent(progress.counts.sent, progress.counts.audience);
     match (progress.state, held) {
         (IssueState::Sending, Some(until)) => format!("{} s, {name} is held", until.since(now) / Millis::SECOND),
+        (IssueState::Sending, None) if progress.freezing => format!("{name} is made ready"),
         (IssueState::Sending, None) => format!("{done}, sending {name}"),
         (IssueState::Paused, _) => format!("{done}, {name} is paused"),
         _ => format!("{name} went out"),
@@ -251,6 +252,7 @@ fn title(name: &str, progress: &Progress, held: Option<Millis>, now: Millis) -> 
 fn headline(name: &str, progress: &Progress, held: Option<Millis>) -> String {
     match (progress.state, held) {
         (IssueState::Sending, Some(_)) => format!("{name} is about to leave"),
+        (IssueState::Sending, None) if progress.freezing => format!("{name} is made ready"),
         (IssueState::Sending, None) => format!("Sending {}", name.to_lowercase()),
         (IssueState::Paused, _) => format!("{name} is paused"),
         (IssueState::Cancelled, _) => format!("The rest of {} was cancelled", name.to_lowercase()),
@@ -264,6 +266,9 @@ fn eta(progress: &Progress, held: Option<Millis>, later: i64, zone: &str, now: M
     let left = progress.counts.unfinished() - later - progress.waiting;
     match (progress.state, held, progress.per_minute) {
         (IssueState::Sending, Some(until), _) => format!("Nothing leaves before {}.", When::new(until, zone).seconds),
+        (IssueState::Sending, ..) if progress.freezing => {
+            "The list of readers is being written. Nothing leaves before it is whole.".into()
+        }
         (IssueState::Paused, ..) => {
             format!("{} until you resume.", count(left + progress.waiting, "mail waits", "mails wait"))
         }

@@ -28,6 +28,7 @@ impl State {
             IssueState::Ready => Self::new("idle", "calendar", "Ready for the slot"),
             IssueState::Scheduled => Self::new("idle", "calendar", "Scheduled"),
             IssueState::Held => Self::new("live", "clock", "Held"),
+            IssueState::Sending if issue.is_freezing() => Self::new("live", "clock", "Being made ready"),
             IssueState::Sending => match issue.hold_until.map(Millis).filter(|until| *until > now) {
                 Some(until) => Self::new("live", "clock", format!("Held until {}", When::new(until, zone).seconds)),
                 None => Self::new("live", "send", "Sending"),
