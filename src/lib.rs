@@ -7,7 +7,7 @@
 //! ```text
 //! the issue's way
 //! Markdown ─parse▶ Issue ─check▶ findings ─render▶ Rendered{html, text, web, hash}   pure, once per issue
-//!   ─publish▶ frozen Rendered + one delivery per reader                               one transaction
+//!   ─publish▶ frozen Rendered + one delivery per reader                               25,000 a transaction
 //!   ─claim (lease)▶ ─compose▶ message ─SMTP▶ Reply ─classify▶ Outcome ─settle▶ ledger ─▶ what the editor sees
 //!
 //! the reader's way
@@ -54,8 +54,9 @@
 //!
 //! 1. `cli::issue` or `web::desk` calls [`verbs::publish`]; a schedule does it through [`verbs::scheduling`].
 //! 2. `verbs::editing` renders: [`issue::parse`] → [`issue::check`] → [`issue::render`]. A blocking finding ends it here.
-//! 3. One transaction: the rendering is kept, one `delivery` row is made for every active, unsuppressed reader, the
-//!    issue becomes `sending`. Until `hold_until` it can be undone.
+//! 3. The rendering is kept, the issue becomes `sending`, and one `delivery` row is made for every active, unsuppressed
+//!    reader: the first 25,000 in that transaction, the others piece by piece. The last gives the issue its
+//!    `hold_until`: nothing leaves before, and until then it can be undone.
 //! 4. [`verbs::deliver`] claims rows under a lease of this node ([`verbs::nodes`]), checks consent again, splices and
 //!    signs each reader's message ahead of the wire, marks the rows `inflight` in a group's commit, and only then lets
 //!    [`smtp`] write the bytes, as fast as [`delivery::pace`] allows.

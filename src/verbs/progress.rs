@@ -59,7 +59,9 @@ impl Progress {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "an estimate, in minutes")]
     fn done_at(&self, now: Millis) -> Option<Millis> {
         let held = self.hold_until.is_some_and(|until| until > now);
-        let pace = self.per_minute.filter(|pace| *pace >= 1.0 && self.state == IssueState::Sending && !held && !self.freezing)?;
+        let pace = self
+            .per_minute
+            .filter(|pace| *pace >= 1.0 && self.state == IssueState::Sending && !held && !self.freezing)?;
         let left = self.left();
         (left > 0).then(|| now.plus((left as f64 / pace * Millis::MINUTE as f64) as i64))
     }

@@ -194,7 +194,7 @@ fn command(app: &TestApp, place: Option<&str>, arguments: &[&str]) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_between_two_pieces_it_goes_on_with_the_next_start() {
-    for place in ["freezing:1", "piece:1", "freezing:2", "piece:2"] {
+    for place in ["freezing:1", "piece:2"] {
         let (app, _, issue) = full(Engine::Sqlite, Clock::System).await;
         let id = issue.to_string();
         let send = ["issue", "send", &id, "--hold", "1h", "--yes"];

@@ -58,18 +58,7 @@ pub async fn begin(
     let (plan, spread_ms) = plan.unwrap_or_default();
     execute!(tx, BEGIN, issue_id, newsletter_id, epoch, frozen_at, hold_until.0, &plan, spread_ms)?;
     let (hold_until, thawing, after_id, readers) = (hold_until.0, false, 0, 0);
-    Ok(Freezing {
-        issue_id,
-        newsletter_id,
-        thawing,
-        epoch,
-        frozen_at,
-        hold_until,
-        plan,
-        spread_ms,
-        after_id,
-        readers,
-    })
+    Ok(Freezing { issue_id, newsletter_id, thawing, epoch, frozen_at, hold_until, plan, spread_ms, after_id, readers })
 }
 
 const ALL: &str = "SELECT * FROM freezing ORDER BY issue_id";

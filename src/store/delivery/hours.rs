@@ -53,9 +53,7 @@ pub const FREEZE_PLANNED: Fork = [
 pub(super) async fn freeze_piece(tx: &mut Tx, work: &Freezing, until: i64) -> Result<u64, sqlx::Error> {
     let (now, salt, text) = (tx.now.0, plan::salt(work.issue_id.0), spelling(tx, FREEZE_PLANNED));
     let Freezing { issue_id, newsletter_id, hold_until, frozen_at, plan, spread_ms, after_id, .. } = work;
-    execute!(
-        tx, text, issue_id, newsletter_id, hold_until, frozen_at, plan, spread_ms, salt, now, after_id, until
-    )
+    execute!(tx, text, issue_id, newsletter_id, hold_until, frozen_at, plan, spread_ms, salt, now, after_id, until)
 }
 
 /// `[["Asia/Tokyo", first, past, shift], …]`; a shift below nothing is a skip. Every zone of the audience is there: those
