@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod export;
+pub mod form;
 pub mod import;
 pub mod recipient;
 pub mod report;

@@ -11,6 +11,8 @@ pub enum LetterKind {
     Confirm,
     Notice,
     Test,
+    /// Of a new reader; only while they are one.
+    Welcome,
 }
 
 impl LetterKind {
@@ -21,6 +23,7 @@ impl LetterKind {
             Self::Confirm => "confirm",
             Self::Notice => "notice",
             Self::Test => "test",
+            Self::Welcome => "welcome",
         }
     }
 }
@@ -123,7 +126,11 @@ macro_rules! due {
 const DUE: [&str; 2] = [due!(""), due!(" FOR UPDATE OF l SKIP LOCKED")];
 const SUPPRESSED: &str = "SELECT COUNT(*) FROM subscriber s JOIN suppression p ON p.address_key = s.address_key \
     WHERE s.id = $1";
-const SKIP: &str = "UPDATE letter SET state = 'skipped', reason = 'suppressed', settled_at = $2 WHERE id = $1";
+// Only a welcome asks whether its reader still is one: whoever left or paused is greeted no more.
+const GONE: &str = "SELECT COUNT(*) FROM letter l WHERE l.id = $1 AND l.kind = 'welcome' AND NOT EXISTS (SELECT 1 \
+    FROM subscription x WHERE x.newsletter_id = l.newsletter_id AND x.subscriber_id = l.subscriber_id \
+    AND x.status = 'active')";
+const SKIP: &str = "UPDATE letter SET state = 'skipped', reason = $3, settled_at = $2 WHERE id = $1";
 const TAKE: &str = "UPDATE letter SET state = 'claimed', epoch = $2, next_at = $3 WHERE id = $1";
 
 const ANY_DUE: &str = "SELECT COUNT(*) FROM letter l WHERE l.state = 'pending' AND l.state IN ('pending', 'claimed', 'inflight') AND l.next_at <= $1 \
@@ -141,7 +148,7 @@ pub async fn any_due(tx: &mut Tx, relay: Option<RelayId>) -> Result<bool, sqlx::
 }
 
 /// Claims letters that are due through a relay (`None`: through any), under a lease. A letter to somebody who was
-/// suppressed since is skipped.
+/// suppressed since is skipped, and a welcome to somebody who left.
 ///
 /// # Errors
 /// When the store cannot.
@@ -158,8 +165,10 @@ pub async fn claim(
     let mut claimed = Vec::with_capacity(due.len());
     for letter in due {
         let (suppressed,): (i64,) = sql!(tx, fetch_one, SUPPRESSED, letter.subscriber_id)?;
-        if suppressed > 0 {
-            execute!(tx, SKIP, letter.id, now)?;
+        let (gone,): (i64,) = sql!(tx, fetch_one, GONE, letter.id)?;
+        if suppressed + gone > 0 {
+            let why = if suppressed > 0 { "suppressed" } else { "unsubscribed" };
+            execute!(tx, SKIP, letter.id, now, why)?;
         } else {
             execute!(tx, TAKE, letter.id, epoch, lease_until.0)?;
             claimed.push(letter);

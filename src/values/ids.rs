@@ -152,6 +152,12 @@ id! {
     UploadId,
     /// A mail in the catcher.
     CaughtId,
+    /// A way in.
+    FormId,
+    /// A line of somebody's proof of consent.
+    ConsentId,
+    /// A welcome mail.
+    WelcomeId,
 }
 
 #[cfg(test)]
