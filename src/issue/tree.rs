@@ -1,6 +1,8 @@
 //! The tree of an issue: what the Markdown means, as stories. Everything after parsing (checks, mail, text twin, web
 //! page) is made from this and from nothing else.
 
+use crate::schedule::hours::Wishes;
+
 /// A place in the source: line and column from 1. Columns count characters, not bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Place {
@@ -18,6 +20,8 @@ pub struct Issue {
     /// BCP 47, "en", "ar", "zh-Hant". `None`: the newsletter's.
     pub language: Option<String>,
     pub slug: Option<String>,
+    /// When it leaves, as far as the file says so.
+    pub hours: Wishes,
     pub cover: Option<Figure>,
     pub intro: Vec<Block>,
     pub stories: Vec<Story>,

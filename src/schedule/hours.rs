@@ -5,6 +5,7 @@
 //! few hundred zones.
 
 pub mod forecast;
+pub mod night;
 pub mod plan;
 
 use std::fmt;

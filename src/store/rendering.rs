@@ -3,6 +3,7 @@
 use super::Tx;
 use crate::issue::newsletter::Masthead;
 use crate::issue::rendered::Rendered;
+use crate::schedule::hours::night::Night;
 use crate::values::clock::Millis;
 use crate::values::ids::IssueId;
 
@@ -14,6 +15,8 @@ pub struct Frozen {
     pub masthead: Option<Masthead>,
     /// The Date of every message of this issue.
     pub message_at: Millis,
+    /// The quiet hours it goes out with.
+    pub night: Option<Night>,
 }
 
 const INSERT: &str = "INSERT INTO rendering (issue_id, hash, rendered, masthead, message_at) \
@@ -35,17 +38,43 @@ pub async fn insert(
     Ok(())
 }
 
-const BY_ISSUE: &str = "SELECT rendered, masthead, message_at FROM rendering WHERE issue_id = $1";
+const BY_ISSUE: &str = "SELECT rendered, masthead, message_at, night FROM rendering WHERE issue_id = $1";
 
 /// The frozen rendering of a published issue.
 ///
 /// # Errors
 /// When the store cannot, or what it holds cannot be read.
 pub async fn by_issue(tx: &mut Tx, issue: IssueId) -> anyhow::Result<Option<Frozen>> {
-    let row: Option<(String, String, i64)> = sql!(tx, fetch_optional, BY_ISSUE, issue)?;
-    let Some((text, masthead, at)) = row else { return Ok(None) };
+    let row: Option<(String, String, i64, String)> = sql!(tx, fetch_optional, BY_ISSUE, issue)?;
+    let Some((text, masthead, at, night)) = row else { return Ok(None) };
     let masthead = if masthead.is_empty() { None } else { Some(serde_json::from_str(&masthead)?) };
-    Ok(Some(Frozen { rendered: serde_json::from_str(&text)?, masthead, message_at: Millis(at) }))
+    Ok(Some(Frozen {
+        rendered: serde_json::from_str(&text)?,
+        masthead,
+        message_at: Millis(at),
+        night: night.parse().ok(),
+    }))
+}
+
+const SET_NIGHT: &str = "UPDATE rendering SET night = $2 WHERE issue_id = $1";
+
+/// The quiet hours that an issue goes out with.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn set_night(tx: &mut Tx, issue: IssueId, night: &Night) -> Result<(), sqlx::Error> {
+    execute!(tx, SET_NIGHT, issue, night.to_string()).map(drop)
+}
+
+const NIGHT: &str = "SELECT night FROM rendering WHERE issue_id = $1";
+
+/// The same, read.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn night(tx: &mut Tx, issue: IssueId) -> Result<Option<Night>, sqlx::Error> {
+    let row: Option<(String,)> = sql!(tx, fetch_optional, NIGHT, issue)?;
+    Ok(row.and_then(|(night,)| night.parse().ok()))
 }
 
 const HASH: &str = "SELECT hash FROM rendering WHERE issue_id = $1";

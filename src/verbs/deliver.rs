@@ -10,6 +10,7 @@ pub(super) mod job;
 mod lane;
 mod line;
 mod maker;
+mod night;
 mod pacer;
 mod peers;
 mod ready;

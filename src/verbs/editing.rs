@@ -65,6 +65,7 @@ pub async fn add_issue(
     };
     let text = text_of(&mut tx, newsletter, None, &issue, number, source).await?;
     let id = store::issue::insert(&mut tx, newsletter, &text).await?;
+    store::issue::set_hours(&mut tx, id, &issue.hours.to_string()).await?;
     for (reference, picture) in &found.pictures {
         pictures::keep(&mut tx, id, reference, picture).await?;
     }
@@ -101,6 +102,10 @@ pub async fn save(app: &App, id: IssueId, source: &str, revision: i64) -> anyhow
     let text = text_of(&mut tx, row.newsletter_id, Some(id), &issue, number, source).await?;
     match store::issue::save(&mut tx, id, revision, &text).await? {
         Saved::As(revision) => {
+            // What the file never said, or says as before, may have been said elsewhere since.
+            if issue.hours != parse(&row.source).issue.hours {
+                store::issue::set_hours(&mut tx, id, &issue.hours.to_string()).await?;
+            }
             tx.commit().await?;
             Ok(Save::Kept { revision, findings })
         }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::app::App;
 use super::refusal::Refusal;
 use crate::schedule::hours::forecast::{Forecast, forecast};
+use crate::schedule::hours::night::Night;
 use crate::schedule::hours::plan::{self, Setting};
 use crate::schedule::hours::{Hour, Hours, Wish, Wishes};
 use crate::schedule::wall::{self, BadMoment, Moment};
@@ -15,7 +16,7 @@ use crate::store::delivery::freeze::{self, Freezing};
 use crate::store::delivery::hours as ledger;
 use crate::store::issue::{self, IssueRow, IssueState};
 use crate::store::newsletter::{self, Newsletter};
-use crate::store::{Tx, event};
+use crate::store::{Tx, event, rendering};
 use crate::values::clock::Millis;
 use crate::values::ids::IssueId;
 
@@ -159,6 +160,9 @@ pub(super) async fn begin_freeze(
     let hours = of(Some(row), newsletter);
     if hours.is_plain() {
         return Ok(freeze::begin(tx, row.id, newsletter.id, start, None).await?);
+    }
+    if let Some(night) = Night::of(&hours, &newsletter.zone) {
+        rendering::set_night(tx, row.id, &night).await?;
     }
     let zones = ledger::zones(tx, newsletter.id).await?;
     let scheduled = row.scheduled_at.filter(|_| row.state == IssueState::Scheduled).map(Millis);

@@ -31,6 +31,8 @@ pub struct Progress {
     /// Of the pending: those that wait for their hour, and when the next of them is due.
     pub waiting: i64,
     pub waiting_next: Option<Millis>,
+    /// It is quiet hours for every reader until then; nothing is begun before.
+    pub quiet_until: Option<Millis>,
     /// Of the pending: those that are tried again later, and when the next of them is.
     pub deferred: i64,
     pub deferred_next: Option<Millis>,
@@ -112,6 +114,10 @@ async fn read(app: &App, issue: IssueId) -> anyhow::Result<Option<Progress>> {
         true => store::delivery::hours::waiting(&mut tx, issue).await?,
         false => (0, None),
     };
+    let night = match has_hours && counts.pending > 0 {
+        true => store::rendering::night(&mut tx, issue).await?,
+        false => None,
+    };
     let (deferred, deferred_next) = match counts.pending {
         0 => (0, None),
         _ => store::delivery::deferred(&mut tx, issue, has_hours).await?,
@@ -127,6 +133,7 @@ async fn read(app: &App, issue: IssueId) -> anyhow::Result<Option<Progress>> {
         state_reason: row.state_reason,
         waiting,
         waiting_next,
+        quiet_until: night.and_then(|night| night.end_for_all(tx.now)),
         deferred,
         deferred_next,
         hold_until: row.hold_until.map(Millis),

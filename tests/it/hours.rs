@@ -7,10 +7,10 @@ use broadsheet::store::{self, Tx};
 use broadsheet::values::clock::Millis;
 use broadsheet::values::ids::{IssueId, NewsletterId, SubscriberId};
 use broadsheet::verbs::hours::{self, Begin};
-use broadsheet::verbs::{deliver, membership, newsletters, publish, scheduling};
+use broadsheet::verbs::{deliver, editing, membership, newsletters, progress, publish, scheduling};
 
 use crate::app::{NOW, TestApp, engines};
-use crate::postbox::{Postbox, Script};
+use crate::postbox::{Act, Postbox, Script};
 
 /// Thursday 3 December 2026, 09:00 as every reader's clock shows it; the test's now is a Sunday morning before.
 const WALL: &str = "2026-12-03 09:00";
@@ -271,4 +271,102 @@ async fn the_outlook_is_what_the_freeze_makes_of_it() {
         }
         assert!(membership::set_zone_by_editor(&house, readers[0], "Europe/Lisboa").await.is_err());
     }
+}
+
+/// Rows as they wait: when they are due, and why.
+async fn waiting(house: &TestApp, issue: IssueId, readers: &[SubscriberId]) -> Vec<(String, Option<String>)> {
+    let mut rows = Vec::new();
+    for reader in readers {
+        let row = house.delivery(issue, *reader).await;
+        assert_eq!(row.state, DeliveryState::Pending);
+        rows.push((Millis(row.next_at).timestamp().to_string(), row.reason));
+    }
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_late_is_not_begun_at_night() {
+    for engine in engines() {
+        let (house, postbox) = (TestApp::on(engine).await, Postbox::start(Script::new()).await);
+        let relay = format!("smtp://127.0.0.1:{}", postbox.port());
+        let (id, readers) = house_of(&house, &relay, "quiet 22:00-07:00").await;
+        let issue = house.draft(id).await;
+        house.publish(issue, 0).await.expect("is published");
+        // The machine slept the day away.
+        advance_to(&house, at("2026-11-29T23:00:00Z"));
+        deliver::drain(&house).await.expect("sends");
+        assert_eq!(postbox.mails().len(), 0, "{engine:?}");
+        let morning = ("2026-11-30T07:00:00Z".to_owned(), Some("quiet_hours".to_owned()));
+        assert_eq!(waiting(&house, issue, &readers).await, vec![morning; 4], "{engine:?}");
+        let seen = progress::status(&house, issue).await.expect("reads").expect("is there");
+        assert_eq!((seen.quiet_until, seen.waiting), (Some(at("2026-11-30T07:00:00Z")), 4), "{engine:?}");
+        // What the newsletter says now is for its next issue.
+        set(&house, "quiet 06:00-10:00").await;
+        advance_to(&house, at("2026-11-30T07:00:00Z"));
+        deliver::drain(&house).await.expect("sends");
+        assert_eq!((postbox.mails().len(), house.counts(issue).await.sent), (4, 4), "{engine:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_readers_own_hours_it_is_their_night_that_counts() {
+    for engine in engines() {
+        let (house, postbox) = (TestApp::on(engine).await, Postbox::start(Script::new()).await);
+        let relay = format!("smtp://127.0.0.1:{}", postbox.port());
+        let (id, readers) = house_of(&house, &relay, "local 09:00, quiet 22:00-07:00").await;
+        let issue = house.draft(id).await;
+        house.publish(issue, 0).await.expect("is published");
+        // 12:30 in Auckland, 08:30 in Tokyo, 18:30 in New York; in Lisbon it is night.
+        advance_to(&house, at("2026-11-29T23:30:00Z"));
+        deliver::drain(&house).await.expect("sends");
+        assert_eq!(postbox.mails().len(), 3, "{engine:?}");
+        let rows = waiting(&house, issue, &readers[3..]).await;
+        assert_eq!(rows, [("2026-11-30T07:00:00Z".into(), Some("quiet_hours".into()))], "{engine:?}");
+        advance_to(&house, at("2026-11-30T07:00:00Z"));
+        deliver::drain(&house).await.expect("sends");
+        assert_eq!(postbox.mails().len(), 4, "{engine:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_that_comes_due_at_night_waits_for_the_morning() {
+    for engine in engines() {
+        let script = Script::new().on_some(".", 3, 1, Act::say("451 4.3.0 Try again later"));
+        let (house, postbox) = (TestApp::on(engine).await, Postbox::start(script).await);
+        let relay = format!("smtp://127.0.0.1:{}", postbox.port());
+        let (id, readers) = house_of(&house, &relay, "quiet 22:00-07:00").await;
+        advance_to(&house, at("2026-11-29T21:59:00Z"));
+        let issue = house.draft(id).await;
+        house.publish(issue, 0).await.expect("is published");
+        deliver::drain(&house).await.expect("sends");
+        assert_eq!(house.counts(issue).await.pending, 1, "{engine:?}");
+        advance_to(&house, at("2026-11-30T01:00:00Z"));
+        deliver::drain(&house).await.expect("sends");
+        let counts = house.counts(issue).await;
+        assert_eq!((counts.sent, counts.pending), (3, 1), "{engine:?}");
+        let mut due = Vec::new();
+        for reader in readers {
+            let row = house.delivery(issue, reader).await;
+            due.extend((row.state == DeliveryState::Pending).then_some((row.next_at, row.attempts)));
+        }
+        assert_eq!(due, [(at("2026-11-30T07:00:00Z").0, 1)], "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_says_its_issues_hours_until_somebody_says_otherwise() {
+    let house = TestApp::new().await;
+    let id = house.newsletter("smtp://127.0.0.1:2525").await;
+    let file = |hours: &str, text: &str| {
+        format!("---\nsubject: Low tide\npreheader: What it left\n{hours}---\n\n## A boat\n\n{text}\n")
+    };
+    let with = file("hours:\n  quiet: 22:00-07:00\n  spread: 2h\n", "It was there at dawn.");
+    let added = editing::add_issue(&house, id, &with, None).await.expect("is added");
+    assert_eq!(house.issue(added.id).await.hours, "spread 2h, quiet 22:00-07:00");
+    hours::set(&house, added.id, "quiet off".parse().expect("wishes")).await.expect("is set");
+    let same = file("hours:\n  quiet: 22:00-07:00\n  spread: 2h\n", "It was there at noon.");
+    editing::save(&house, added.id, &same, 1).await.expect("is saved");
+    assert_eq!(house.issue(added.id).await.hours, "quiet off", "the file says nothing new");
+    editing::save(&house, added.id, &file("", "It was there."), 2).await.expect("is saved");
+    assert_eq!(house.issue(added.id).await.hours, "", "the file takes it back");
 }

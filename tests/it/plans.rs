@@ -1,7 +1,7 @@
 //! What the engines mean to do with the ledger's statements: on a big table, none that runs for every group of mails
 //! may walk an issue, or the cost of a mail would grow with the audience.
 
-use broadsheet::store::delivery::{self, claim, doubt, settle};
+use broadsheet::store::delivery::{self, claim, doubt, freeze, hours, settle};
 use broadsheet::store::{self, issue};
 use broadsheet::values::ids::{IssueId, NewsletterId};
 use broadsheet::verbs::publish::Published;
@@ -44,6 +44,10 @@ fn hot(engine: Engine, issue: IssueId, newsletter: NewsletterId) -> Vec<Hot> {
         make("doubt", claim::DOUBT, &[now, now]),
         make("settle one", &settle::settle_text(1), &ends(1)),
         make("settle many", &settle::settle_text(64), &ends(64)),
+        make("freeze a piece", freeze::FREEZE, &[&i, &n, now, now, now, "101", "25101"]),
+        make("thaw a piece", freeze::THAW, &[&i, "101", "25101"]),
+        make("put off to the morning", hours::PUT_OFF, &[&i, now, now, "100"]),
+        make("zones", hours::ZONES_OF[fork], &[LIST]),
         make("cancel", settle::CANCEL, &[&i, now, "100"]),
         make("resend", doubt::RESEND[fork], &[&i, now, LIST]),
         make("resend all", doubt::RESEND_ALL, &[&i, now]),

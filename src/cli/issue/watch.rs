@@ -75,6 +75,9 @@ fn described(subject: &str, progress: &Progress) -> Vec<String> {
     if progress.freezing {
         lines.push("  the list of readers is being written; nothing leaves before it is whole".into());
     }
+    if let Some(until) = progress.quiet_until.filter(|_| progress.state == IssueState::Sending) {
+        lines.push(format!("  it is quiet hours; nothing is begun before {}", time(until)));
+    }
     if let Some(next) = progress.waiting_next {
         lines.push(format!("  {} wait for their hour; the next at {}", progress.waiting, time(next)));
     }

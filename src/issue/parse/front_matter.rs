@@ -1,5 +1,7 @@
 //! The lines between `---` and `---`.
 
+mod hours;
+
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
@@ -9,7 +11,7 @@ use crate::issue::finding::Finding;
 use crate::issue::tree::{Figure, Inline, Issue, Place};
 
 /// Keys of the front matter, and of `cover` within it.
-const KEYS: [&str; 6] = ["subject", "preheader", "number", "language", "cover", "slug"];
+const KEYS: [&str; 7] = ["subject", "preheader", "number", "language", "cover", "slug", "hours"];
 const COVER_KEYS: [&str; 4] = ["image", "alt", "caption", "credit"];
 /// What other programs call the same things.
 const ALIASES: [(&str, &str); 11] = [
@@ -235,6 +237,7 @@ impl Reading<'_> {
                 "number" => issue.number = self.number(value.value, at),
                 "language" => issue.language = self.language(value.value, at),
                 "slug" => issue.slug = self.slug_value(value.value, at),
+                "hours" => issue.hours = self.hours(value.value, at, before),
                 "cover" => issue.cover = self.cover(value.value, key_at, before),
                 unknown => self.unknown_key(unknown, &KEYS, key_at),
             }

@@ -1,11 +1,11 @@
 //! The audience frozen with due times of its own: by zone, and spread. The plan is a small table in each statement.
 
 use super::freeze::Freezing;
-use super::{Fork, spelling};
+use super::{Fork, json_list, spelling, with_ids};
 use crate::schedule::hours::plan::{self, Plan};
 use crate::store::Tx;
 use crate::values::clock::Millis;
-use crate::values::ids::{IssueId, NewsletterId};
+use crate::values::ids::{IssueId, NewsletterId, SubscriberId};
 
 /// The reason on the rows of readers whose hour had passed.
 pub const HOUR_PASSED: &str = "hour_passed";
@@ -101,6 +101,38 @@ const BY_ZONE: &str = "SELECT s.zone, COUNT(*) FROM subscription x JOIN subscrib
 pub async fn mailable_by_zone(tx: &mut Tx, newsletter: NewsletterId) -> Result<Vec<(String, i64)>, sqlx::Error> {
     let now = tx.now.0;
     sql!(tx, fetch_all, BY_ZONE, newsletter, now)
+}
+
+pub const ZONES_OF: Fork = with_ids!("SELECT id, zone FROM subscriber WHERE zone <> '' AND id IN ", "$1", "");
+
+/// The zones of those among some readers who have given one.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn zones_of(
+    tx: &mut Tx,
+    who: impl IntoIterator<Item = SubscriberId>,
+) -> Result<Vec<(SubscriberId, String)>, sqlx::Error> {
+    let (list, text) = (json_list(who.into_iter().map(|reader| reader.0)), spelling(tx, ZONES_OF));
+    sql!(tx, fetch_all, text, list)
+}
+
+/// The reason on rows that wait for the morning.
+pub const QUIET_HOURS: &str = "quiet_hours";
+/// Rows that one statement puts off, as many as one cancels.
+const PUT_OFF_AT_ONCE: i64 = 10_000;
+
+pub const PUT_OFF: &str = "UPDATE delivery SET next_at = $3, reason = 'quiet_hours' WHERE issue_id = $1 \
+    AND state = 'pending' AND subscriber_id IN (SELECT subscriber_id FROM delivery \
+    WHERE issue_id = $1 AND state = 'pending' AND next_at <= $2 ORDER BY next_at LIMIT $4)";
+
+/// Puts off what is due of an issue, a piece of it; gives how many.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn put_off_due(tx: &mut Tx, issue: IssueId, until: Millis) -> Result<u64, sqlx::Error> {
+    let now = tx.now.0;
+    execute!(tx, PUT_OFF, issue, now, until.0, PUT_OFF_AT_ONCE)
 }
 
 pub const WAITING: &str = "SELECT COUNT(*), MIN(next_at) FROM delivery WHERE issue_id = $1 AND state = 'pending' \

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::delivery::step::{End, Tried};
 use crate::issue::dkim::Signer;
+use crate::schedule::hours::night::Span;
 use crate::store::delivery::claim::Claimed;
 use crate::store::letter::LetterRow;
 use crate::values::clock::Millis;
@@ -19,8 +20,18 @@ pub(super) enum Key {
 
 /// Claimed work.
 pub(super) enum Job {
-    Copy { sheet: Arc<Sheet>, reader: Claimed, epoch: i64 },
-    Letter { letter: Box<LetterRow>, signer: Arc<Signer>, epoch: i64 },
+    Copy {
+        sheet: Arc<Sheet>,
+        reader: Claimed,
+        epoch: i64,
+        /// The reader's next quiet hours.
+        night: Option<Span>,
+    },
+    Letter {
+        letter: Box<LetterRow>,
+        signer: Arc<Signer>,
+        epoch: i64,
+    },
 }
 
 /// A message and its envelope, ready for the wire.
@@ -39,13 +50,21 @@ pub(super) struct Made {
 impl Job {
     pub(super) fn key(&self) -> Key {
         match self {
-            Self::Copy { sheet, reader, epoch } => Key::Copy {
+            Self::Copy { sheet, reader, epoch, .. } => Key::Copy {
                 issue: sheet.issue,
                 newsletter: sheet.newsletter,
                 subscriber: reader.recipient.subscriber(),
                 epoch: *epoch,
             },
             Self::Letter { letter, epoch, .. } => Key::Letter { id: letter.id, epoch: *epoch },
+        }
+    }
+
+    /// Until when its reader's quiet hours last, if it is in them.
+    pub(super) fn quiet_until(&self, now: Millis) -> Option<Millis> {
+        match self {
+            Self::Copy { night, .. } => night.as_ref()?.end_at(now),
+            Self::Letter { .. } => None,
         }
     }
 

@@ -8,16 +8,19 @@ use tokio_util::task::TaskTracker;
 
 use super::job::{Job, Key, Made};
 use super::maker::Spare;
+use super::night;
 use super::pacer::Pacer;
 use super::ready::{Ready, Taken};
 use super::writer::Writer;
 use crate::delivery::outcome::{Fault, Pace, Speaker};
+use crate::delivery::pace::gate::Admit;
 use crate::delivery::pace::sites::SiteKey;
 use crate::delivery::reply::Answer;
 use crate::delivery::retry::relay_rest_ms;
 use crate::delivery::state::DeliveryState;
 use crate::delivery::step::{End, Note, Said, Tried};
 use crate::smtp::client::Target;
+use crate::store::delivery::hours;
 use crate::store::relay;
 use crate::values::clock::Millis;
 use crate::values::ids::{NewsletterId, RelayId};
@@ -102,9 +105,18 @@ impl Lane {
 
     /// Nothing of this has left, and nothing of it is to be tried before `until`.
     pub(super) fn put_off(&self, key: Key, until: Millis) {
-        let said = Said { stage: None, code: None, text: Some("the receiving site is given a rest".into()) };
+        self.wait(key, until, "the receiving site is given a rest", None);
+    }
+
+    /// The same for a reader whose quiet hours last until then.
+    pub(super) fn wait_for_morning(&self, key: Key, until: Millis) {
+        self.wait(key, until, night::WHY, Some(hours::QUIET_HOURS.to_owned()));
+    }
+
+    fn wait(&self, key: Key, until: Millis, why: &str, reason: Option<String>) {
+        let said = Said { stage: None, code: None, text: Some(why.into()) };
         let (to, note) = (DeliveryState::Pending, Note::default());
-        self.writer.settle(key, End { to, next_at: until, tried: false, said, reason: None, hard: false, note });
+        self.writer.settle(key, End { to, next_at: until, tried: false, said, reason, hard: false, note });
     }
 
     /// Waits until a message may be taken; `false` when nothing will come any more.
@@ -124,9 +136,15 @@ impl Lane {
             return None;
         }
         let now = self.app.clock.now();
-        let Taken { made, put_off } = self.ready.take(now, |made| self.pacer.ask(&made.outgoing.rcpt_to));
+        let Taken { made, put_off } = self.ready.take(now, |made| match made.job.quiet_until(now) {
+            Some(until) => Admit::Later(until),
+            None => self.pacer.ask(&made.outgoing.rcpt_to),
+        });
         for (made, until) in put_off {
-            self.put_off(made.job.key(), until);
+            match made.job.quiet_until(now) {
+                Some(until) => self.wait_for_morning(made.job.key(), until),
+                None => self.put_off(made.job.key(), until),
+            }
         }
         made
     }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::Lane;
 use super::maker::{CHUNK, Makers};
+use super::night::{self, Nights};
 use super::pacer::Pacer;
 use super::peers::Peers;
 use super::sheet::Sheet;
@@ -284,12 +285,18 @@ impl Line {
     async fn copies(&mut self, lane: &Arc<Lane>, issue: &Leaving, many: u64) -> anyhow::Result<usize> {
         let sheet = self.sheet(issue).await?;
         let mut tx = self.app.store.write().await?;
+        if let Some(many) = night::put_off(&mut tx, issue.id, sheet.night.as_ref()).await? {
+            tx.commit().await?;
+            return Ok(many);
+        }
         let Some(epoch) = nodes::claiming(&self.app, &mut tx).await? else { return Ok(0) };
         let lease_until = tx.now.plus(CLAIM_LEASE_MS);
         let (id, newsletter, relay) = (issue.id, issue.newsletter_id, self.relay);
         let limit = i64::try_from(many).unwrap_or(1);
         let wanted = Claim { issue: id, newsletter, relay, epoch, lease_until, limit };
         let (claimed, skipped) = claim(&mut tx, wanted).await?;
+        let mut nights = Nights::of(&mut tx, sheet.night.as_ref(), &claimed).await?;
+        let now = tx.now;
         tx.commit().await?;
         failpoint::check("claimed")?;
         self.peers.taken(self.relay, newsletter, claimed.len() as u64);
@@ -297,10 +304,12 @@ impl Line {
         for reader in claimed {
             // Readers of a site that rests are put off before anything is made for them.
             let shut = lane.pacer.shut_until(reader.recipient.address());
-            let job = Job::Copy { sheet: Arc::clone(&sheet), reader, epoch };
-            match shut {
-                Some(until) => lane.put_off(job.key(), until),
-                None => self.backlog.push_back(job),
+            let night = nights.span(reader.recipient.subscriber());
+            let job = Job::Copy { sheet: Arc::clone(&sheet), reader, epoch, night };
+            match (job.quiet_until(now), shut) {
+                (Some(until), _) => lane.wait_for_morning(job.key(), until),
+                (None, Some(until)) => lane.put_off(job.key(), until),
+                (None, None) => self.backlog.push_back(job),
             }
         }
         Ok(handled)

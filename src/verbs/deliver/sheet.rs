@@ -14,6 +14,7 @@ use crate::issue::envelope;
 use crate::issue::message::{Prepared, Sending, prepare};
 use crate::issue::newsletter::Masthead;
 use crate::issue::rendered::{Reader, Rendered};
+use crate::schedule::hours::night::Night;
 use crate::store::issue::Leaving;
 use crate::store::{newsletter, rendering};
 use crate::values::ids::{IssueId, NewsletterId, SubscriberId};
@@ -25,6 +26,8 @@ use crate::verbs::signing;
 pub(in crate::verbs) struct Sheet {
     pub issue: IssueId,
     pub newsletter: NewsletterId,
+    /// The quiet hours it goes out with.
+    pub night: Option<Night>,
     prepared: Prepared,
     /// `None` in benchmarks that measure what a signature costs.
     signer: Option<Arc<Signer>>,
@@ -46,7 +49,8 @@ impl Sheet {
         drop(tx);
         let masthead = frozen.masthead.unwrap_or_else(|| row.masthead(&app.config.public_url));
         let sending = Sending { issue: leaving.id, at: frozen.message_at, subject_prefix: "", signed: true };
-        Self::new(app, row.id, &masthead, &frozen.rendered, sending).await
+        let night = frozen.night;
+        Ok(Self { night, ..Self::new(app, row.id, &masthead, &frozen.rendered, sending).await? })
     }
 
     /// The sheet of a rendering that goes out under a masthead.
@@ -69,6 +73,7 @@ impl Sheet {
         Ok(Self {
             issue,
             newsletter,
+            night: None,
             prepared,
             signer,
             keys: app.keys.clone(),

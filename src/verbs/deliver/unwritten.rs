@@ -58,8 +58,8 @@ pub async fn send(app: &App, id: IssueId, connections: usize) -> anyhow::Result<
     for seat in 0..connections {
         workers.spawn(Worker::new(Arc::clone(&lane), seat).run());
     }
-    let mut jobs =
-        claimed.into_iter().map(|reader| Job::Copy { sheet: Arc::clone(&sheet), reader, epoch: 0 }).peekable();
+    let jobs = claimed.into_iter().map(|reader| Job::Copy { sheet: Arc::clone(&sheet), reader, epoch: 0, night: None });
+    let mut jobs = jobs.peekable();
     while jobs.peek().is_some() {
         let some: Vec<Job> = jobs.by_ref().take(AHEAD / 2).collect();
         lane.ready.expect(some.len());

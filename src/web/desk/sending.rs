@@ -292,10 +292,16 @@ fn again(progress: &Progress, later: i64, zone: &str, now: Millis) -> String {
 
 /// " 1,204 wait for their hour; the next at Thu 26 Nov, 14:00 UTC.", or nothing.
 fn waits(progress: &Progress, zone: &str, now: Millis) -> String {
-    let Some(next) = progress.waiting_next else { return String::new() };
+    let night = progress
+        .quiet_until
+        .map(|until| format!(" It is quiet hours: nothing is begun before {}.", When::near(until, now, zone)));
+    let night = night.unwrap_or_default();
+    let Some(next) = progress.waiting_next else { return night };
     let (wait, when) = (count(progress.waiting, "waits", "wait"), When::new(next, "UTC").short);
     let here = When::near(next, now, zone);
-    format!(" {wait} for their hour; the next at {when} UTC, here {here}. Whoever joins now gets the next issue.")
+    format!(
+        "{night} {wait} for their hour; the next at {when} UTC, here {here}. Whoever joins now gets the next issue."
+    )
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "an estimate, in minutes")]
