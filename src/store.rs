@@ -13,6 +13,7 @@ pub(crate) mod many;
 pub mod account;
 pub mod allowance;
 pub mod bench;
+pub mod breaker;
 pub mod caught;
 pub mod consent;
 pub mod delivery;

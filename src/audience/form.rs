@@ -308,7 +308,15 @@ mod tests {
             assert_eq!(field(line).to_string(), line);
         }
         assert_eq!(field("city = City").kind, super::Kind::Text);
-        for bad in ["city", "Email = x", "email = Address", "a = : text", "a = b : choice", "a = b : text : c", "a = b : colour"] {
+        for bad in [
+            "city",
+            "Email = x",
+            "email = Address",
+            "a = : text",
+            "a = b : choice",
+            "a = b : text : c",
+            "a = b : colour",
+        ] {
             assert!(bad.parse::<Field>().is_err(), "{bad}");
         }
         assert!(lines("a = A\n\na = B", 9, |field: &Field| &field.key).is_err_and(|why| why.contains("twice")));

@@ -1,7 +1,7 @@
 //! Circuit breakers: when an issue is better paused than sent on. Pure: counts in, a verdict out.
 //!
 //! One [`Breaker`] watches one issue from the moment it begins to go out, or goes on after a pause: whoever resumes
-//! has seen the reason, so old numbers do not count again.
+//! has seen the reason, so old numbers do not count again. Shares are of what all processes have seen together.
 
 use super::outcome::{Blame, Fault};
 use super::state::DeliveryState;
@@ -23,8 +23,6 @@ pub enum Event {
     Sender,
     /// Too big, or what is in it is not taken: every copy would be refused.
     SameForAll(Fault),
-    /// A reader said that this is spam.
-    Complaint,
 }
 
 impl Event {
@@ -53,26 +51,56 @@ pub struct Pause {
 }
 
 /// Answers of one issue since it began or went on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Breaker {
-    /// Answers of any kind.
-    answers: u32,
-    sent: u32,
-    hard: Run,
-    content: Run,
-    ours: Run,
-    sender: Run,
-    same: Run,
-    complaints: Run,
-    /// Refusals of any kind since the last message that was taken.
-    refused_in_a_row: u32,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Of any kind.
+    pub answers: i64,
+    pub sent: i64,
+    pub hard: i64,
+    pub content: i64,
+    pub ours: i64,
+    pub sender: i64,
+    pub same: i64,
 }
 
-/// How often something happened, and how often since the last message that was taken.
+impl Tally {
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            answers: self.answers + other.answers,
+            sent: self.sent + other.sent,
+            hard: self.hard + other.hard,
+            content: self.content + other.content,
+            ours: self.ours + other.ours,
+            sender: self.sender + other.sender,
+            same: self.same + other.same,
+        }
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How often something happened since the last message that was taken. Each process counts its own: a row of
+/// refusals is a row on one machine's way out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Run {
-    all: u32,
-    in_a_row: u32,
+struct InARow {
+    content: u32,
+    ours: u32,
+    sender: u32,
+    same: u32,
+    /// Refusals of any kind.
+    any: u32,
+}
+
+/// What one process knows of an issue: the sum of all processes when it last looked, and what it saw since.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Breaker {
+    shared: Tally,
+    mine: Tally,
+    in_a_row: InARow,
 }
 
 /// A limit: so many in a row, or more than so many of a thousand once there are enough answers to say so.
@@ -103,36 +131,46 @@ const SAME_FOR_ALL: Limit = Limit { in_a_row: 3, permille: 10, after: 100 };
 const REFUSED_IN_A_ROW: u32 = 20;
 
 impl Limit {
-    fn is_passed(self, run: Run, of: u32) -> bool {
-        let share = u64::from(run.all) * 1_000 > u64::from(self.permille) * u64::from(of);
-        run.in_a_row >= self.in_a_row || (of >= self.after && run.all > 0 && share)
+    fn is_passed(self, in_a_row: u32, all: i64, of: i64) -> bool {
+        let share = all * 1_000 > i64::from(self.permille) * of;
+        in_a_row >= self.in_a_row || (of >= i64::from(self.after) && all > 0 && share)
     }
+}
+
+/// Whether so many complaints about so many messages are to stop the rest, and why.
+#[must_use]
+pub fn complained(complaints: i64, sent: i64) -> Option<Pause> {
+    COMPLAINTS.is_passed(0, complaints, sent).then(|| Pause {
+        why: format!("{complaints} of {sent} readers called it spam; providers allow three in a thousand."),
+        what_to_do: "Ask yourself who did not expect this issue; going on harms every later one. Cancel the rest, or \
+            resume for those who asked for it.",
+    })
 }
 
 impl Breaker {
     /// Counts what happened; says whether the issue is to be paused, and why.
     pub fn saw(&mut self, event: Event) -> Option<Pause> {
         self.count(event);
-        let of = self.answers;
+        let (all, row) = (self.shared.plus(self.mine), self.in_a_row);
+        let of = all.answers;
         match event {
             Event::Sent => None,
-            Event::Complaint => self.complained(),
-            Event::HardBounce if HARD.is_passed(self.hard, of) => Some(Pause {
-                why: format!("{} of {of} addresses do not exist, which is more than one in twenty.", self.hard.all),
+            Event::HardBounce if HARD.is_passed(0, all.hard, of) => Some(Pause {
+                why: format!("{} of {of} addresses do not exist, which is more than one in twenty.", all.hard),
                 what_to_do: "Look where these subscribers came from and take them out before you resume; mail \
                     providers block senders with lists like this.",
             }),
-            Event::Content if CONTENT.is_passed(self.content, of) => Some(Pause {
-                why: format!("{} of {of} messages were refused for what they say.", self.content.all),
+            Event::Content if CONTENT.is_passed(row.content, all.content, of) => Some(Pause {
+                why: format!("{} of {of} messages were refused for what they say.", all.content),
                 what_to_do: "Read the refusals on this page: a link, a file or a phrase is taken for spam. Resume to \
                     go on as it is, or cancel the rest and send a corrected issue.",
             }),
-            Event::Ours if OURS.is_passed(self.ours, of) => Some(Pause {
-                why: format!("The relay did not understand us, or would not carry our mail, {} times.", self.ours.all),
+            Event::Ours if OURS.is_passed(row.ours, all.ours, of) => Some(Pause {
+                why: format!("The relay did not understand us, or would not carry our mail, {} times.", all.ours),
                 what_to_do: "Check the relay's settings (user name, this machine on its list) and test it, then resume.",
             }),
-            Event::Sender if SENDER.is_passed(self.sender, of) => Some(Pause {
-                why: format!("The sender was refused {} times.", self.sender.all),
+            Event::Sender if SENDER.is_passed(row.sender, all.sender, of) => Some(Pause {
+                why: format!("The sender was refused {} times.", all.sender),
                 what_to_do: "Check the newsletter's address and its SPF, DKIM and DMARC records, then resume.",
             }),
             Event::SameForAll(fault) => self.same_for_all(fault),
@@ -140,48 +178,57 @@ impl Breaker {
         }
     }
 
-    fn count(&mut self, event: Event) {
-        let run = match event {
-            Event::Sent => {
-                self.answers += 1;
-                self.sent += 1;
-                self.refused_in_a_row = 0;
-                for run in [&mut self.hard, &mut self.content, &mut self.ours, &mut self.sender, &mut self.same] {
-                    run.in_a_row = 0;
-                }
-                return;
-            }
-            // Complaints come later and about messages that were counted already.
-            Event::Complaint => return self.complaints.all += 1,
-            Event::HardBounce => Some(&mut self.hard),
-            Event::Content => Some(&mut self.content),
-            Event::Ours => Some(&mut self.ours),
-            Event::Sender => Some(&mut self.sender),
-            Event::SameForAll(_) => Some(&mut self.same),
-            Event::Refused => None,
-        };
-        if let Some(run) = run {
-            run.all += 1;
-            run.in_a_row += 1;
-        }
-        self.answers += 1;
-        self.refused_in_a_row += 1;
+    /// What this process saw since it was last asked; others are to be told.
+    pub fn news(&mut self) -> Tally {
+        let news = std::mem::take(&mut self.mine);
+        self.shared = self.shared.plus(news);
+        news
     }
 
-    fn complained(&self) -> Option<Pause> {
-        COMPLAINTS.is_passed(self.complaints, self.sent).then(|| Pause {
-            why: format!(
-                "{} of {} readers called it spam; providers allow three in a thousand.",
-                self.complaints.all, self.sent
-            ),
-            what_to_do: "Ask yourself who did not expect this issue; going on harms every later one. Cancel the rest, \
-                or resume for those who asked for it.",
-        })
+    /// They could not be told.
+    pub fn take_back(&mut self, news: Tally) {
+        self.mine = self.mine.plus(news);
+    }
+
+    /// Whether there is anything to tell.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.mine.is_empty()
+    }
+
+    /// The sum of all processes, this one's news among them.
+    pub fn learn(&mut self, shared: Tally) {
+        self.shared = shared;
+    }
+
+    fn count(&mut self, event: Event) {
+        let (mine, row) = (&mut self.mine, &mut self.in_a_row);
+        mine.answers += 1;
+        row.any += 1;
+        let kind = match event {
+            Event::Sent => {
+                mine.sent += 1;
+                *row = InARow::default();
+                return;
+            }
+            Event::HardBounce => {
+                mine.hard += 1;
+                return;
+            }
+            Event::Refused => return,
+            Event::Content => (&mut mine.content, &mut row.content),
+            Event::Ours => (&mut mine.ours, &mut row.ours),
+            Event::Sender => (&mut mine.sender, &mut row.sender),
+            Event::SameForAll(_) => (&mut mine.same, &mut row.same),
+        };
+        *kind.0 += 1;
+        *kind.1 += 1;
     }
 
     fn same_for_all(&self, fault: Fault) -> Option<Pause> {
         let limit = if fault == Fault::TooBig { TOO_BIG } else { SAME_FOR_ALL };
-        limit.is_passed(self.same, self.answers).then(|| Pause {
+        let all = self.shared.plus(self.mine);
+        limit.is_passed(self.in_a_row.same, all.same, all.answers).then(|| Pause {
             why: match fault {
                 Fault::TooBig => "The message is bigger than the relay takes; every copy would be refused.".into(),
                 Fault::Malformed => "The relay says that the message is not built as it should be.".into(),
@@ -204,8 +251,8 @@ impl Breaker {
     }
 
     fn nobody_takes_it(&self) -> Option<Pause> {
-        (self.refused_in_a_row >= REFUSED_IN_A_ROW).then(|| Pause {
-            why: format!("{} messages in a row were refused.", self.refused_in_a_row),
+        (self.in_a_row.any >= REFUSED_IN_A_ROW).then(|| Pause {
+            why: format!("{} messages in a row were refused.", self.in_a_row.any),
             what_to_do: "Read the refusals on this page, mend what they name, then resume.",
         })
     }
@@ -226,12 +273,12 @@ impl Pause {
 
 #[cfg(test)]
 mod tests {
-    use super::{Breaker, Event, Pause};
+    use super::{Breaker, Event, Pause, Tally, complained};
     use crate::delivery::outcome::Fault;
     use crate::delivery::reply::{Answer, Reply, Stage};
     use crate::delivery::step::{Tried, step};
     use crate::values::clock::Millis;
-    use Event::{Complaint, Content, HardBounce, Ours, Refused, SameForAll, Sender, Sent};
+    use Event::{Content, HardBounce, Ours, Refused, SameForAll, Sender, Sent};
 
     /// At which event of a pattern it trips; a short one is repeated.
     fn trips(pattern: &[(usize, Event)]) -> Option<(usize, String)> {
@@ -268,12 +315,32 @@ mod tests {
             (&[(20, Refused)], Some(20)),
             (&[(10, Refused), (5, HardBounce), (5, Content)], Some(20)),
             (&[(19, Refused), (1, Sent)], None),
-            (&[(1_000, Sent), (3, Complaint)], Some(1_003)),
-            (&[(2_000, Sent), (4, Complaint), (2_000, Sent)], None),
-            (&[(900, Sent), (50, Complaint), (3_000, Sent)], None),
         ] {
             assert_eq!(trips(pattern).map(|(n, _)| n), at, "{pattern:?}");
         }
+    }
+
+    #[test]
+    fn two_or_three_complaints_in_a_thousand_stop_it() {
+        for (complaints, sent, stops) in [(3, 1_000, true), (2, 1_000, false), (50, 999, false), (4, 2_000, false)] {
+            assert_eq!(complained(complaints, sent).is_some(), stops, "{complaints} of {sent}");
+        }
+    }
+
+    #[test]
+    fn what_others_saw_counts_for_the_share_and_nothing_counts_twice() {
+        let (mut here, mut there) = (Breaker::default(), Breaker::default());
+        for n in 0..100 {
+            for breaker in [&mut here, &mut there] {
+                assert_eq!(breaker.saw(if n % 20 == 1 { HardBounce } else { Sent }), None);
+            }
+        }
+        let sum = here.news().plus(there.news());
+        assert_eq!(sum, Tally { answers: 200, sent: 190, hard: 10, ..Tally::default() });
+        assert!(here.news().is_empty());
+        here.learn(sum);
+        let pause = here.saw(HardBounce).expect("eleven of 201 are more than one in twenty");
+        assert!(pause.why.starts_with("11 of 201"), "{}", pause.why);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use line::Line;
@@ -41,7 +42,7 @@ use crate::values::clock::Millis;
 use crate::values::ids::RelayId;
 use crate::verbs::app::App;
 use crate::verbs::publish::freezing::Watch;
-use crate::verbs::{instance, nodes, publish};
+use crate::verbs::{breakers, instance, nodes, publish};
 
 /// How often the rows are asked which relays have work, where nobody rings.
 const TICK: Duration = Duration::from_millis(500);
@@ -50,6 +51,8 @@ const RECOVER_EVERY_MS: i64 = 15 * Millis::SECOND;
 /// How often the instance's epoch steps on while there is mail: a backup put back is told from the present if mail
 /// went out for longer than this since.
 const ADVANCE_EVERY_MS: i64 = 15 * Millis::SECOND;
+/// How often breakers tell what they saw and hear what others did.
+const SHARE_EVERY: Duration = Duration::from_secs(2);
 /// How often `drain` looks whether all is done; a message takes about as long.
 const DRAIN_LOOK: Duration = Duration::from_millis(5);
 
@@ -94,16 +97,30 @@ pub async fn drain(app: &App) -> anyhow::Result<()> {
 /// When the ledger cannot be read at the start.
 pub async fn run_until(app: App, stop: CancellationToken) -> anyhow::Result<()> {
     nodes::enter(&app).await?;
+    let ending = app.clone();
     let (writer, writing) = Writer::start(app.clone());
     let makers = Makers::start().context("no thread can be had for signing; nothing was sent")?;
     let (lines, never) = (HashMap::new(), Millis(0));
     let peers = Arc::default();
     let freezing = Watch::default();
-    let mut engine =
-        Engine { app, writer, makers, peers, stop, lines, freezing, recovered_at: never, advanced_at: never };
+    let mut engine = Engine {
+        app,
+        writer,
+        makers,
+        peers,
+        stop,
+        lines,
+        freezing,
+        shared_at: Instant::now(),
+        recovered_at: never,
+        advanced_at: never,
+    };
     engine.watch().await;
     engine.end().await;
     writing.await?;
+    if let Err(error) = breakers::share(&ending).await {
+        tracing::warn!("what breakers saw last could not be written down: {error:#}");
+    }
     Ok(())
 }
 
@@ -115,6 +132,7 @@ struct Engine {
     stop: CancellationToken,
     lines: HashMap<Option<RelayId>, JoinHandle<()>>,
     freezing: Watch,
+    shared_at: Instant,
     recovered_at: Millis,
     advanced_at: Millis,
 }
@@ -143,6 +161,10 @@ impl Engine {
         if now.since(self.recovered_at) >= RECOVER_EVERY_MS {
             self.recovered_at = now;
             recover(&self.app).await?;
+        }
+        if self.shared_at.elapsed() >= SHARE_EVERY {
+            self.shared_at = Instant::now();
+            breakers::share(&self.app).await?;
         }
         self.freezing.look(&self.app).await?;
         let wanted = self.wanted().await?;

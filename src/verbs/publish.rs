@@ -266,6 +266,9 @@ async fn shift(
     if !store::issue::move_to(&mut tx, issue, from, to, "").await? {
         return Err(Refusal::State { state: row.state, wanted }.into());
     }
+    if to == IssueState::Sending {
+        store::breaker::forget(&mut tx, issue).await?;
+    }
     note(&mut tx, &format!("issue.{}", to.as_str()), &row, json!({ "from": row.state })).await?;
     tx.commit().await?;
     tell(app, issue);

@@ -1,6 +1,7 @@
 //! Stories from outside: real servers on ports of the system's choosing, real databases, mail read at the other end.
 
 mod app;
+mod breaker;
 mod catcher;
 mod catching;
 mod cli;
