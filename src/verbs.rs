@@ -11,6 +11,7 @@ pub mod departed;
 pub mod doubt;
 pub mod editing;
 pub mod failpoint;
+pub mod guesses;
 pub mod hours;
 pub mod instance;
 pub mod membership;

@@ -49,7 +49,7 @@ pub fn router(app: App) -> Router {
         .nest("/desk", desk::router())
         .route("/desk/", get(|| async { Redirect::permanent("/desk") }))
         .merge(assets::router())
-        .merge(public::router())
+        .merge(public::router(app.clone()))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .fallback(public::lost)
@@ -106,11 +106,11 @@ fn cross_site_layer(
 }
 
 /// The two doors that other sites' programs and pages must be able to push: a mail program's one-click unsubscribe
-/// (RFC 8058 §3.2, authorised by its token alone), and the sign-up form embedded in somebody's own page.
+/// (RFC 8058 §3.2, authorised by its token alone), and the sign-up form embedded in somebody's own page, or sent by its script.
 fn may_come_from_elsewhere(method: &Method, uri: &Uri) -> bool {
     let path = uri.path();
     let one_click = path.starts_with("/r/") && path.ends_with("/unsubscribe");
-    method == Method::POST && (one_click || path.ends_with("/subscribe"))
+    method == Method::POST && (one_click || path.ends_with("/subscribe") || path.ends_with("/subscribe.json"))
 }
 
 /// Ready when the database answers.
@@ -140,6 +140,7 @@ mod tests {
         for (path, may) in [
             ("/r/k1.abc/unsubscribe", true),
             ("/tidewater/subscribe", true),
+            ("/tidewater/subscribe.json", true),
             ("/desk/signin", false),
             ("/r/k1.abc/preferences", false),
             ("/desk/issue/0123456789abc/schedule", false),

@@ -2,6 +2,9 @@
 // before its reader presses the button; without this script the newsletter's own zone stands in.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
 for (const field of document.querySelectorAll("input[data-zone]")) field.value = zone;
+for (const field of document.querySelectorAll("select[data-zone]")) {
+  if (!field.value && [...field.options].some((option) => option.value === zone)) field.value = zone;
+}
 for (const hint of document.querySelectorAll("[data-zone-hint]")) {
   if (!zone) continue;
   hint.textContent = hint.dataset.zoneHint.replace("{zone}", zone);

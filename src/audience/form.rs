@@ -37,6 +37,10 @@ pub const KEYS_TAKEN: [&str; 12] = [
 /// What is asked besides fields; the word stands in a form's `asks`.
 pub const ASKS: [&str; 5] = ["name", "topics", "frequency", "language", "zone"];
 
+/// Languages that pages and letters of the house have words in, each by its own name.
+pub const LANGUAGES: [(&str, &str); 6] =
+    [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español"), ("ja", "日本語"), ("ar", "العربية")];
+
 /// The type of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -144,6 +148,69 @@ impl Field {
             },
         }
         .map(Some)
+    }
+}
+
+/// Everything that one form asks, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Questions {
+    pub name: bool,
+    pub fields: Vec<Field>,
+    /// Empty where they are not asked for.
+    pub topics: Vec<Topic>,
+    pub frequency: bool,
+    pub language: bool,
+    pub zone: bool,
+}
+
+/// What was answered, each in the spelling it is kept in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    pub name: String,
+    pub fields: Vec<(String, String)>,
+    pub topics: Vec<String>,
+    /// each, monthly, or nothing.
+    pub frequency: String,
+    /// One of [`LANGUAGES`], or nothing.
+    pub language: String,
+    /// As it was sent, or nothing.
+    pub zone: String,
+}
+
+impl Questions {
+    /// Reads what was typed, as pairs of key and value; whatever was not asked is somebody's own and is passed over.
+    ///
+    /// # Errors
+    /// Every field whose answer is none, by its key.
+    pub fn read(&self, typed: &[(String, String)]) -> Result<Answers, Vec<(String, BadAnswer)>> {
+        let said = |key: &str| {
+            let found = typed.iter().find(|(name, _)| name == key);
+            found.map_or("", |(_, value)| value.as_str())
+        };
+        let (mut fields, mut wrong) = (Vec::new(), Vec::new());
+        for field in &self.fields {
+            match field.read(said(&field.key)) {
+                Ok(Some(value)) => fields.push((field.key.clone(), value)),
+                Ok(None) => {}
+                Err(bad) => wrong.push((field.key.clone(), bad)),
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        let chosen = |key: &str| typed.iter().any(|(name, value)| name == "topic" && value == key);
+        let topics = self.topics.iter().filter(|topic| chosen(&topic.key)).map(|topic| topic.key.clone()).collect();
+        let one_of = |asked: bool, key: &str, known: &[&str]| {
+            known.iter().find(|word| asked && **word == said(key)).map(|word| (*word).to_owned()).unwrap_or_default()
+        };
+        Ok(Answers {
+            name: if self.name { said("name").to_owned() } else { String::new() },
+            fields,
+            topics,
+            frequency: one_of(self.frequency, "frequency", &["each", "monthly"]),
+            language: one_of(self.language, "language", &LANGUAGES.map(|(tag, _)| tag)),
+            zone: said("zone").to_owned(),
+        })
     }
 }
 

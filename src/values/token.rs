@@ -23,6 +23,8 @@ pub enum Purpose {
     Return = 3,
     /// The time a sign-up form was shown, against robots. Payload: newsletter, unix milliseconds, 0.
     Form = 4,
+    /// Work that a sign-up is asked for. Payload: newsletter, unix milliseconds, zero bits.
+    Work = 5,
 }
 
 /// Why a text is not a token of ours. The reasons are for logs and tests; a visitor sees one page for all of them.

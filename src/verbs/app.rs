@@ -13,6 +13,7 @@ use crate::values::ids::IssueId;
 use crate::values::token::Keyring;
 use crate::verbs::breakers::Breakers;
 use crate::verbs::departed::Departed;
+use crate::verbs::guesses::Guesses;
 use crate::verbs::nodes::Node;
 use crate::verbs::outlet::Outlet;
 use crate::verbs::pace::Troubles;
@@ -42,6 +43,8 @@ pub struct Parts {
     pub looks: Looks,
     /// Receiving sites that are slower than they would be.
     pub troubles: Troubles,
+    /// Wrong links lately, by network.
+    pub guesses: Guesses,
     /// Rung when there may be something to send or to schedule; loops also wake by themselves.
     pub wake: Notify,
     /// Issues whose numbers changed, for live pages. Lagging listeners lose the oldest and read the rows anyway.
@@ -79,6 +82,7 @@ impl App {
             replies,
             looks,
             troubles,
+            guesses: Guesses::default(),
             wake,
             changed,
             stop,

@@ -7,19 +7,27 @@
 
 mod editor;
 mod export;
+mod forms;
+mod guard;
 mod history;
 mod import;
 mod joining;
 mod leaving;
 mod letter;
+mod proof;
 mod seat;
+mod welcome;
 mod wishes;
 
 pub use editor::{Added, NewReader, add_reader, lift_suppression, suppress, unsubscribe_by_editor};
 pub use export::export;
+pub use forms::{FormChange, find_form, next_issue, questions, remove_form, save_form, set_fields, set_topics};
+pub use guard::{Challenge, SLOW_SECONDS, challenge_now, network_of, spike_now};
 pub use history::{Entry, Found, History, find, history};
 pub use import::{Import, Refused, import};
 pub use joining::{Confirmed, SignUp, SignedUp, confirm, confirming, sign_up, this_was_not_me};
 pub use leaving::{How, LeaveReason, set_leave_reason, undo_unsubscribe, unsubscribe};
+pub use proof::{Proof, Proven, proof};
 pub use seat::{Seat, seat};
+pub use welcome::{Step, remove_welcome, save_welcome, steps, test_welcome, write_due};
 pub use wishes::{pause, resume, set_name, set_zone, set_zone_by_editor};

@@ -1,4 +1,4 @@
-//! What editors are told by mail: nothing is ready for a slot, a slot was missed, an issue is held. The letters lie in
+//! What editors are told by mail: nothing is ready for a slot, a slot was missed, an issue is held, sign-ups spike. The letters lie in
 //! the out-tray of the same transaction that writes the thing down, so they are written once and leave by themselves.
 
 use super::app::App;
@@ -48,6 +48,25 @@ pub(super) fn held(app: &App, subject: &str, reason: &str) -> Notice {
         facts: Vec::new(),
         action: Some(("Open the desk".into(), desk(app))),
         after: vec!["Nothing more happens until somebody sends it or gives it another time.".into()],
+    }
+}
+
+/// Far more sign-ups than a newsletter ever has.
+pub(super) fn spike(app: &App, newsletter: &Newsletter, asked: i64, usual: i64) -> Notice {
+    Notice {
+        headline: format!("{asked} sign-ups in an hour"),
+        paragraphs: vec![
+            "Far more people than usual are filling in your forms, or a robot is. Each sign-up now does a little work \
+             before a confirmation leaves; whoever has no script waits some seconds. No address gets more than three \
+             mails a day."
+                .into(),
+        ],
+        facts: vec![
+            ("This hour".into(), asked.to_string()),
+            ("A usual hour".into(), format!("{}.{:02}", usual / 100, usual % 100)),
+        ],
+        action: Some(("Look at the forms".into(), format!("{}/n/{}/forms", desk(app), newsletter.slug))),
+        after: vec!["It ends by itself two hours after the last such hour.".into()],
     }
 }
 

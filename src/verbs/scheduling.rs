@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::app::App;
 use super::refusal::Refusal;
-use super::{failpoint, hours, notices, publish};
+use super::{failpoint, hours, membership, notices, publish};
 use crate::schedule::hours::plan;
 use crate::schedule::slots::{self, Decision, Situation};
 use crate::schedule::{Firing, Schedule, wall, zone};
@@ -20,7 +20,7 @@ use crate::store::event::{self, About};
 use crate::store::issue::{self, IssueRow, IssueState};
 use crate::store::newsletter::{self, Newsletter};
 use crate::store::slot::{self, SlotState};
-use crate::store::{Tx, delivery};
+use crate::store::{Tx, delivery, welcome};
 use crate::values::clock::Millis;
 use crate::values::ids::NewsletterId;
 
@@ -79,6 +79,7 @@ pub async fn tick(app: &App) -> anyhow::Result<()> {
         faults.extend(decided.with_context(|| format!("the slots of {}", newsletter.name)).err());
     }
     faults.extend(hours::follow(app).await.context("the times of issues at readers' own hours").err());
+    faults.extend(membership::write_due(app).await.context("the welcome of new readers").err());
     let mut tx = app.store.read().await?;
     let soon = tx.now.plus(lead_millis(app));
     let due = issue::due(&mut tx, soon).await?;
@@ -103,6 +104,7 @@ async fn pause(app: &App) -> anyhow::Result<Duration> {
     let scheduled = issue::next_due(&mut tx).await?;
     let now = tx.now;
     let mut next = scheduled.map_or(now.plus(Millis::DAY), |at| at.plus(-lead_millis(app)));
+    next = welcome::next_due(&mut tx).await?.map_or(next, |at| at.min(next));
     for newsletter in newsletter::all(&mut tx).await? {
         if let Some((schedule, tz)) = rule(&newsletter) {
             next = slots::wake_at(&schedule, &tz, now).map_or(next, |at| at.min(next));

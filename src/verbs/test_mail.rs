@@ -65,7 +65,7 @@ pub async fn send_test(app: &App, issue: IssueId, to: &[Address]) -> anyhow::Res
 }
 
 /// A letter is signed when it leaves, so the signature that a sheet puts first is taken off again.
-fn unsigned(message: Vec<u8>) -> Vec<u8> {
+pub(super) fn unsigned(message: Vec<u8>) -> Vec<u8> {
     if !message.starts_with(b"DKIM-Signature:") {
         return message;
     }

@@ -1,9 +1,11 @@
-//! The readers' pages. No cookies, no JavaScript, nothing from another host; a GET never changes anything.
+//! The readers' pages. No cookies, hardly any JavaScript and none that is needed, nothing from another host; a GET never changes anything.
 //!
 //! ```text
 //! /                         the newsletter, or the list of them
 //! /{slug}                   sign-up, beside the latest issue
 //! /{slug}/subscribe         POST: the form, ours or pasted into another site (exempt from the cross-site guard)
+//! /{slug}/form/{form}       another form of the newsletter
+//! /{slug}/subscribe.json    the same for scripts: GET says what is asked, POST signs up; ?form= names another
 //! /{slug}/embed             the form to paste
 //! /{slug}/archive           every issue sent, ?q= searches
 //! /{slug}/archive/{issue}   an issue to read
@@ -22,11 +24,14 @@
 //! mail can leave, pause and see a shortened address, and no more.
 
 mod archive;
+mod asking;
 mod card;
 mod confirm;
 mod feed;
 mod files;
 mod frame;
+mod guesses;
+mod json;
 mod leave;
 mod preferences;
 mod signup;
@@ -34,8 +39,9 @@ mod words;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -46,12 +52,20 @@ use crate::verbs::app::App;
 use crate::verbs::archive as verb;
 use frame::Frame;
 
+/// Largest filled-in form: every answer at its longest, encoded.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+
 /// Everything that readers see.
-pub fn router() -> Router<App> {
+pub fn router(app: App) -> Router<App> {
     let pages = Router::new()
         .route("/", get(front_door))
         .route("/{slug}", get(signup::show))
-        .route("/{slug}/subscribe", post(signup::submit))
+        .route("/{slug}/form/{form}", get(signup::show_other))
+        .route("/{slug}/subscribe", post(signup::submit).layer(DefaultBodyLimit::max(FORM_BYTES_MAX)))
+        .route(
+            "/{slug}/subscribe.json",
+            get(json::show).post(json::submit).options(json::preflight).layer(DefaultBodyLimit::max(FORM_BYTES_MAX)),
+        )
         .route("/{slug}/embed", get(signup::embed))
         .route("/{slug}/archive", get(archive::list))
         .route("/{slug}/archive/{issue}", get(archive::issue))
@@ -69,6 +83,7 @@ pub fn router() -> Router<App> {
         .route("/r/{token}/pause", get(leave::show).post(preferences::pause))
         .route("/r/{token}/resume", post(preferences::resume))
         .route("/r/{token}/web", get(archive::web_copy))
+        .layer(from_fn_with_state(app, guesses::limit))
         .layer(if_not_set(header::CACHE_CONTROL, "private, no-store"))
         .layer(if_not_set(HeaderName::from_static("x-robots-tag"), "noindex, nofollow"));
     let files = Router::new()

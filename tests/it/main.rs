@@ -17,6 +17,7 @@ mod histories;
 mod hours;
 mod house;
 mod issue_file;
+mod joining;
 mod kill;
 mod licences;
 mod matrix;

@@ -20,20 +20,20 @@ use crate::app::{TestApp, engines};
 use crate::postbox::{Postbox, Script};
 
 /// A newsletter with its pages served and its mail going to a postbox.
-struct Site {
-    app: TestApp,
-    postbox: Postbox,
-    newsletter: NewsletterId,
-    address: SocketAddr,
-    client: Client,
+pub(crate) struct Site {
+    pub(crate) app: TestApp,
+    pub(crate) postbox: Postbox,
+    pub(crate) newsletter: NewsletterId,
+    pub(crate) address: SocketAddr,
+    pub(crate) client: Client,
 }
 
 impl Site {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::of(TestApp::new().await).await
     }
 
-    async fn of(app: TestApp) -> Self {
+    pub(crate) async fn of(app: TestApp) -> Self {
         // Whoever is second finds the same provider installed.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let postbox = Postbox::start(Script::new()).await;
@@ -45,46 +45,46 @@ impl Site {
         Self { app, postbox, newsletter, address, client }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.client.get(self.url(path)).send().await.expect("an answer")
     }
 
     /// As a browser sends a form from one of our own pages.
-    async fn post(&self, path: &str, form: &str) -> Response {
+    pub(crate) async fn post(&self, path: &str, form: &str) -> Response {
         let request = self.client.post(self.url(path)).header("content-type", "application/x-www-form-urlencoded");
         request.header("sec-fetch-site", "same-origin").body(form.to_owned()).send().await.expect("an answer")
     }
 
-    async fn sign_up(&self, address: &str) -> Response {
+    pub(crate) async fn sign_up(&self, address: &str) -> Response {
         self.post("/tidewater/subscribe", &format!("email={}", address.replace('+', "%2B"))).await
     }
 
-    async fn reader(&self, address: &str) -> SubscriberId {
+    pub(crate) async fn reader(&self, address: &str) -> SubscriberId {
         let mut tx = self.app.store.read().await.expect("reads");
         let address = Address::parse(address).expect("an address");
         store::subscriber::by_address(&mut tx, &address).await.expect("reads").expect("is known").id
     }
 
-    async fn subscription(&self, id: SubscriberId) -> Subscription {
+    pub(crate) async fn subscription(&self, id: SubscriberId) -> Subscription {
         let mut tx = self.app.store.read().await.expect("reads");
         store::subscription::by_ids(&mut tx, self.newsletter, id).await.expect("reads").expect("is subscribed")
     }
 
-    async fn status(&self, id: SubscriberId) -> Status {
+    pub(crate) async fn status(&self, id: SubscriberId) -> Status {
         self.subscription(id).await.status
     }
 
-    async fn events(&self, id: SubscriberId) -> Vec<String> {
+    pub(crate) async fn events(&self, id: SubscriberId) -> Vec<String> {
         let mut tx = self.app.store.read().await.expect("reads");
         let events = store::event::by_subscriber(&mut tx, id, 100).await.expect("reads");
         events.into_iter().rev().map(|event| event.kind).collect()
     }
 
-    async fn active(&self, address: &str) -> SubscriberId {
+    pub(crate) async fn active(&self, address: &str) -> SubscriberId {
         let new = NewReader {
             newsletter: self.newsletter,
             address: Address::parse(address).expect("an address"),
@@ -97,12 +97,12 @@ impl Site {
         self.reader(address).await
     }
 
-    fn link(&self, id: SubscriberId, page: &str) -> String {
+    pub(crate) fn link(&self, id: SubscriberId, page: &str) -> String {
         format!("/r/{}/{page}", self.app.keys.seal(Purpose::Reader, [self.newsletter.0, id.0, 0]))
     }
 
     /// Path of the link in the newest letter that the postbox got.
-    async fn link_in_the_mail(&self, mails: usize) -> String {
+    pub(crate) async fn link_in_the_mail(&self, mails: usize) -> String {
         deliver::drain(&self.app).await.expect("drains");
         let mails = self.postbox.wait_for(mails).await;
         let mail = String::from_utf8_lossy(&mails[mails.len() - 1].bytes).replace("=\r\n", "");
@@ -121,7 +121,7 @@ async fn raw(address: SocketAddr, bytes: &str) -> String {
     answer
 }
 
-async fn text(response: Response) -> String {
+pub(crate) async fn text(response: Response) -> String {
     response.text().await.expect("a body")
 }
 
@@ -134,7 +134,7 @@ async fn a_reader_joins_by_a_mail_and_leaves_by_a_click() {
         assert_eq!(site.sign_up("ann@readers.example").await.status(), StatusCode::OK);
         let ann = site.reader("ann@readers.example").await;
         let row = site.subscription(ann).await;
-        assert_eq!((row.status, row.confirmed_at, row.consent_ip.as_str()), (Status::Pending, None, "127.0.0.1"));
+        assert_eq!((row.status, row.confirmed_at, row.consent_ip.as_str()), (Status::Pending, None, "127.0.0.0/24"));
         assert!(page.contains(&row.consent_text) && row.consent_source.ends_with("/tidewater"), "{row:?}");
 
         let link = site.link_in_the_mail(1).await;

@@ -5,14 +5,19 @@ use std::net::IpAddr;
 
 use serde_json::json;
 
-use super::letter;
+use super::guard::{self, Challenge, Gate};
 use super::seat::{Seat, look_up, open};
+use super::{letter, proof};
 use crate::audience::status::{Event, Status};
+use crate::store::consent::Line;
 use crate::store::event::About;
+use crate::store::form::Form;
+use crate::store::letter::NewLetter;
 use crate::store::newsletter::Newsletter;
 use crate::store::subscription::Consent;
 use crate::store::suppression::Reason;
-use crate::store::{Tx, allowance, event, letter as letters, subscriber, subscription, suppression};
+use crate::store::wish::{self, Wish};
+use crate::store::{Tx, event, letter as letters, subscriber, subscription, suppression, welcome};
 use crate::values::address::Address;
 use crate::values::clock::Millis;
 use crate::values::ids::SubscriberId;
@@ -20,42 +25,48 @@ use crate::values::token::{BadToken, Purpose};
 use crate::values::zone;
 use crate::verbs::app::App;
 
-/// Confirmations that one mailbox gets in any span of a day, over all newsletters and however many machines ask
-/// (list bombing: in 2016 nine people got 81,000).
-const LETTERS_A_DAY_MAX: u8 = 3;
-/// Between two confirmations of one newsletter to one mailbox.
-const LETTER_GAP_MS: i64 = 10 * Millis::MINUTE;
-/// Sign-ups from one network (/24, /64) in an hour: a school class behind one address gets through, a robot doesn't.
-const FROM_NETWORK_AN_HOUR_MAX: i64 = 40;
-/// Sign-ups of one newsletter in an hour: far above a good launch, far below what hurts a relay.
-const OF_NEWSLETTER_AN_HOUR_MAX: i64 = 5_000;
-/// People need longer than this to fill in a form, robots don't.
-const FILL_IN_MS_MIN: i64 = 800;
-/// Longest window of all allowances, and a day for good measure.
-const ALLOWANCE_KEPT_MS: i64 = 2 * Millis::DAY;
-
 /// A filled-in form.
 #[derive(Clone, Debug)]
 pub struct SignUp {
     pub newsletter: Newsletter,
+    /// The form it came by.
+    pub form: Form,
     pub address: Address,
+    /// The address as it was typed, which work is done for.
+    pub typed: String,
     pub name: String,
+    pub wish: Wish,
     pub ip: IpAddr,
     /// The page that the form stood on: part of the proof of consent.
-    pub form_url: String,
+    pub page: String,
     /// What was typed into the field that people don't see.
     pub trap: String,
     /// The IANA zone of the device it was filled in on, or empty.
     pub zone: String,
     /// Token of the time the form was shown; forms pasted into other sites have none.
     pub shown: Option<String>,
+    /// Token of the work that was asked for, and the work.
+    pub challenge: Option<String>,
+    pub work: String,
+}
+
+impl SignUp {
+    /// The exact words that were agreed to.
+    fn wording(&self) -> &str {
+        let own = self.form.consent_text.as_str();
+        if own.is_empty() { &self.newsletter.consent_text } else { own }
+    }
 }
 
 /// What the visitor is told. It depends on how often somebody asked, never on what is known of the address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignedUp {
     LookInYourMail,
-    /// Too many from this network, or for this newsletter, within the hour.
+    /// The form asks for no confirmation.
+    In,
+    /// Nothing is done before this is.
+    Work(Challenge),
+    /// Too many from this network, to this domain, or for this newsletter, within the hour.
     TooMany,
 }
 
@@ -67,8 +78,10 @@ pub enum SignedUp {
 /// # Errors
 /// When the database cannot be written, or the letter cannot be made.
 pub async fn sign_up(app: &App, form: SignUp) -> anyhow::Result<SignedUp> {
-    if is_robot(app, &form) {
-        return Ok(SignedUp::LookInYourMail);
+    let single = !form.form.single_reason.is_empty();
+    let done = if single { SignedUp::In } else { SignedUp::LookInYourMail };
+    if guard::is_robot(app, &form) {
+        return Ok(done);
     }
     let id = {
         let mut tx = app.store.read().await?;
@@ -76,95 +89,108 @@ pub async fn sign_up(app: &App, form: SignUp) -> anyhow::Result<SignedUp> {
         known.map_or_else(|| SubscriberId::new(tx.now), |known| known.id)
     };
     // Before the transaction, and also when nothing will be sent: writing it takes the longest of all.
-    let confirmation = letter::confirmation(app, &form.newsletter, id, &form.address)?;
+    let confirmation = letter::confirmation(app, &form.newsletter, id, &form.address, &form.wish.language)?;
     let mut tx = app.store.write().await?;
-    if !few_enough(app, &mut tx, &form).await? {
-        tx.commit().await?;
-        return Ok(SignedUp::TooMany);
-    }
-    let may_write = may_write(app, &mut tx, &form).await?;
-    if may_write && ask(&mut tx, &form, id).await? {
-        letters::insert(&mut tx, &confirmation).await?;
+    let gate = guard::pass(app, &mut tx, &form).await?;
+    if gate == Gate::Open && guard::may_write(app, &mut tx, form.newsletter.id, &form.address).await? {
+        take(app, &mut tx, &form, id, &confirmation).await?;
     }
     tx.commit().await?;
     app.wake.notify_one();
-    Ok(SignedUp::LookInYourMail)
+    Ok(match gate {
+        Gate::Open => done,
+        Gate::Work(challenge) => SignedUp::Work(challenge),
+        Gate::Closed => SignedUp::TooMany,
+    })
 }
 
-fn is_robot(app: &App, form: &SignUp) -> bool {
-    let Some(shown) = &form.shown else { return !form.trap.is_empty() };
-    let fast = match app.keys.open(Purpose::Form, shown) {
-        Ok([newsletter, at, _]) => {
-            newsletter != form.newsletter.id.0 || app.clock.now().since(Millis(at)) < FILL_IN_MS_MIN
-        }
-        Err(_) => true,
-    };
-    fast || !form.trap.is_empty()
-}
-
-/// Whether network and newsletter are within their limits. Says nothing about the address.
-async fn few_enough(app: &App, tx: &mut Tx, form: &SignUp) -> anyhow::Result<bool> {
-    let network = app.keys.fingerprint(&format!("sign-ups from {}", network_of(form.ip)));
-    let newsletter = app.keys.fingerprint(&format!("sign-ups of {}", form.newsletter.id));
-    let from_network = allowance::count(tx, &network, Millis::HOUR).await?;
-    let of_newsletter = allowance::count(tx, &newsletter, Millis::HOUR).await?;
-    if of_newsletter == 1 {
-        allowance::sweep(tx, ALLOWANCE_KEPT_MS).await?;
-    }
-    Ok(from_network <= FROM_NETWORK_AN_HOUR_MAX && of_newsletter <= OF_NEWSLETTER_AN_HOUR_MAX)
-}
-
-/// Whether this mailbox may get another confirmation now.
-async fn may_write(app: &App, tx: &mut Tx, form: &SignUp) -> anyhow::Result<bool> {
-    let mailbox = form.address.base_key();
-    let gap = app.keys.fingerprint(&format!("letters of {} to {mailbox}", form.newsletter.id));
-    let day = app.keys.fingerprint(&format!("letters to {mailbox}"));
-    Ok(allowance::slot(tx, &gap, 1, LETTER_GAP_MS).await?
-        && allowance::slot(tx, &day, LETTERS_A_DAY_MAX, Millis::DAY).await?)
-}
-
-/// Writes down that consent was asked for; `false` where the mailbox must not be written to.
-async fn ask(tx: &mut Tx, form: &SignUp, id: SubscriberId) -> anyhow::Result<bool> {
+/// Writes down that consent was given or asked for, and puts the letter into the out-tray; nothing where the mailbox
+/// must not be written to.
+async fn take(app: &App, tx: &mut Tx, form: &SignUp, id: SubscriberId, confirmation: &NewLetter) -> anyhow::Result<()> {
     if suppression::by_key(tx, &form.address.key()).await?.is_some() {
-        return Ok(false);
+        return Ok(());
     }
     let newsletter = form.newsletter.id;
     let kept = subscriber::keep(tx, id, &form.address, &form.name).await?;
     anyhow::ensure!(kept == id, "the address was signed up twice at the same moment; nothing was sent, try again");
     let status = subscription::by_ids(tx, newsletter, id).await?.map(|row| row.status);
+    // Whoever left comes back by a letter only, also where a form asks for none.
+    if !form.form.single_reason.is_empty() && matches!(status, None | Some(Status::Pending)) {
+        return admit(app, tx, form, id).await;
+    }
     match status.map_or(Status::first(Event::SignedUp), |status| Some(status.after(Event::SignedUp))) {
         Some(Status::Pending) => {
-            let consent = Consent {
-                text: form.newsletter.consent_text.clone(),
-                source: form.form_url.clone(),
-                ip: form.ip.to_string(),
-            };
-            // A zone that there is not is a browser's fault, and nobody's to mend.
-            if let Some(zone) = zone::find(&form.zone).ok().filter(|_| !form.zone.is_empty()) {
-                subscriber::learn_zone(tx, id, zone::name_of(&zone)).await?;
-            }
-            subscription::begin(tx, newsletter, id, Status::Pending, &consent).await?;
-            let about = About { newsletter: Some(newsletter), subscriber: Some(id), ..About::default() };
-            let detail = json!({"consent": consent.text, "form": consent.source, "ip": consent.ip});
-            event::insert(tx, "subscription.signed_up", about, &detail).await?;
-            Ok(true)
+            begin(tx, form, id, Status::Pending).await?;
+            proof::add(app, tx, newsletter, id, line(form, "asked")).await?;
         }
-        Some(Status::Active) => Ok(true),
-        _ => Ok(false),
+        Some(Status::Active) => {}
+        _ => return Ok(()),
     }
+    let letter_id = letters::insert(tx, confirmation).await?;
+    let letter_hash = proof::sha256(&confirmation.message);
+    let written = Line {
+        act: "written".into(),
+        address: form.address.as_str().to_owned(),
+        letter_id: Some(letter_id),
+        letter_hash,
+        ..Line::default()
+    };
+    proof::add(app, tx, newsletter, id, written).await
 }
 
-/// The network that limits count: a home's or a provider's, since single addresses are had by the million.
-fn network_of(ip: IpAddr) -> String {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            format!("{a}.{b}.{c}.0/24")
-        }
-        IpAddr::V6(ip) => {
-            let [a, b, c, d, ..] = ip.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
+/// Makes somebody a reader at once, since the operator says why no confirmation is needed.
+async fn admit(app: &App, tx: &mut Tx, form: &SignUp, id: SubscriberId) -> anyhow::Result<()> {
+    let newsletter = form.newsletter.id;
+    begin(tx, form, id, Status::Active).await?;
+    let line = Line { reason: form.form.single_reason.clone(), ..line(form, "single") };
+    proof::add(app, tx, newsletter, id, line).await?;
+    welcome::begin(tx, newsletter, id).await?;
+    let about = About { newsletter: Some(newsletter), subscriber: Some(id), ..About::default() };
+    event::insert(tx, "subscription.confirmed", about, &json!({"single": form.form.single_reason})).await?;
+    app.departed.remove(newsletter, id);
+    Ok(())
+}
+
+/// Begins a subscription with what was typed. What a form says of somebody does not undo what they said themselves.
+async fn begin(tx: &mut Tx, form: &SignUp, id: SubscriberId, status: Status) -> anyhow::Result<()> {
+    let (newsletter, network) = (form.newsletter.id, guard::network_of(form.ip));
+    let consent = Consent { text: form.wording().to_owned(), source: form.page.clone(), ip: network };
+    // A zone that there is not is a browser's fault, and nobody's to mend.
+    if let Some(zone) = zone::find(&form.zone).ok().filter(|_| !form.zone.is_empty()) {
+        subscriber::learn_zone(tx, id, zone::name_of(&zone)).await?;
+    }
+    subscription::begin(tx, newsletter, id, status, &consent).await?;
+    let said = &form.wish;
+    for (field, value) in &said.answers {
+        wish::set_answer(tx, newsletter, id, field, value).await?;
+    }
+    if form.form.asks_for("topics") {
+        wish::set_topics(tx, newsletter, id, &said.topics).await?;
+    }
+    if !said.frequency.is_empty() {
+        wish::set_frequency(tx, newsletter, id, &said.frequency).await?;
+    }
+    if !said.language.is_empty() && wish::of(tx, newsletter, id).await?.language.is_empty() {
+        wish::set_language(tx, id, &said.language).await?;
+    }
+    let about = About { newsletter: Some(newsletter), subscriber: Some(id), ..About::default() };
+    let detail = json!({"consent": consent.text, "form": form.form.slug, "source": consent.source, "from": consent.ip});
+    event::insert(tx, "subscription.signed_up", about, &detail).await?;
+    Ok(())
+}
+
+/// What is kept of a filled-in form as proof.
+fn line(form: &SignUp, act: &str) -> Line {
+    Line {
+        act: act.into(),
+        address: form.address.as_str().to_owned(),
+        form: form.form.slug.clone(),
+        version: form.form.version,
+        wording: form.wording().to_owned(),
+        language: form.newsletter.language.clone(),
+        page: form.page.clone(),
+        network: guard::network_of(form.ip),
+        ..Line::default()
     }
 }
 
@@ -229,8 +255,12 @@ pub async fn confirm(app: &App, token: &str, ip: IpAddr) -> anyhow::Result<Resul
         return confirming(app, token).await;
     };
     subscription::confirm(&mut tx, seat.newsletter_id, seat.subscriber_id).await?;
-    event::insert(&mut tx, "subscription.confirmed", about(&seat), &json!({"ip": ip.to_string()})).await?;
+    let network = guard::network_of(ip);
+    event::insert(&mut tx, "subscription.confirmed", about(&seat), &json!({"from": network})).await?;
+    proof::add(app, &mut tx, seat.newsletter_id, seat.subscriber_id, pressed(&seat, "confirmed", network)).await?;
+    welcome::begin(&mut tx, seat.newsletter_id, seat.subscriber_id).await?;
     tx.commit().await?;
+    app.wake.notify_waiters();
     app.departed.remove(seat.newsletter_id, seat.subscriber_id);
     Ok(Ok(Confirmed::Now(seat)))
 }
@@ -241,7 +271,7 @@ pub async fn confirm(app: &App, token: &str, ip: IpAddr) -> anyhow::Result<Resul
 ///
 /// # Errors
 /// When the database cannot be written. A token that is none of ours is `Ok(Err(BadToken))`.
-pub async fn this_was_not_me(app: &App, token: &str) -> anyhow::Result<Result<bool, BadToken>> {
+pub async fn this_was_not_me(app: &App, token: &str, ip: IpAddr) -> anyhow::Result<Result<bool, BadToken>> {
     let [newsletter, subscriber, _] = match open(app, Purpose::Confirm, token) {
         Ok(payload) => payload,
         Err(bad) => return Ok(Err(bad)),
@@ -257,8 +287,17 @@ pub async fn this_was_not_me(app: &App, token: &str) -> anyhow::Result<Result<bo
     subscription::end(&mut tx, seat.newsletter_id, seat.subscriber_id, after, "not_me", None).await?;
     suppression::insert(&mut tx, &person.address_key, Reason::NotMe, "pressed in a confirmation").await?;
     event::insert(&mut tx, "subscription.disowned", about(&seat), &json!({})).await?;
+    let line = pressed(&seat, "disowned", guard::network_of(ip));
+    proof::add(app, &mut tx, seat.newsletter_id, seat.subscriber_id, line).await?;
     tx.commit().await?;
     Ok(Ok(true))
+}
+
+/// What is kept of a button of the confirmation's page.
+fn pressed(seat: &Seat, act: &str, network: String) -> Line {
+    let address = seat.subscriber.as_ref().map(|person| person.address.clone()).unwrap_or_default();
+    let wording = seat.subscription.as_ref().map(|row| row.consent_text.clone()).unwrap_or_default();
+    Line { act: act.into(), address, wording, network, ..Line::default() }
 }
 
 pub(super) fn about(seat: &Seat) -> About {
@@ -267,21 +306,5 @@ pub(super) fn about(seat: &Seat) -> About {
         subscriber: Some(seat.subscriber_id),
         issue: seat.issue_id,
         ..About::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::network_of;
-
-    #[test]
-    fn limits_count_networks() {
-        for (ip, network) in [
-            ("192.0.2.77", "192.0.2.0/24"),
-            ("::ffff:192.0.2.77", "192.0.2.0/24"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ] {
-            assert_eq!(network_of(ip.parse().expect("an address")), network);
-        }
     }
 }

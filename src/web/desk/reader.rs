@@ -122,7 +122,7 @@ fn event(entry: &Entry, at: String) -> Line {
     let issue = entry.issue.clone().map_or("an issue".to_owned(), |subject| format!("“{subject}”"));
     let (kind, icon, words, note) = match entry.kind.as_str() {
         "subscription.signed_up" => ("plain", "user", "Signed up".to_owned(), text("source")),
-        "subscription.confirmed" => ("good", "check", "Confirmed by button".to_owned(), text("ip")),
+        "subscription.confirmed" => ("good", "check", "Confirmed by button".to_owned(), text("from")),
         "subscription.disowned" => ("bad", "stop", "Said: this was not me".to_owned(), String::new()),
         "subscription.imported" => ("plain", "upload", "Imported".to_owned(), text("source")),
         "subscription.added" => ("plain", "plus", format!("Added by {}", text("by")), text("consent")),

@@ -57,9 +57,13 @@ pub(super) async fn press(
     }
 }
 
-pub(super) async fn not_me(State(app): State<App>, Path(token): Path<String>) -> Result<Response, WebError> {
+pub(super) async fn not_me(
+    State(app): State<App>,
+    Path(token): Path<String>,
+    Visitor(ip): Visitor,
+) -> Result<Response, WebError> {
     let (app2, token2) = (app.clone(), token.clone());
-    let disowned = match to_the_end(async move { this_was_not_me(&app2, &token2).await }).await? {
+    let disowned = match to_the_end(async move { this_was_not_me(&app2, &token2, ip).await }).await? {
         Ok(disowned) => disowned,
         Err(bad) => return no_such_token(&app, bad),
     };

@@ -3,12 +3,14 @@
 use url::Url;
 
 use super::card::Card;
+use super::words::joining::{Joining, joining};
 use super::words::{Words, around, put, words};
 use crate::issue::words::direction;
 use crate::schedule::hours::Wishes;
+use crate::store::form::{Form, MAIN};
 use crate::store::newsletter::Newsletter;
 use crate::verbs::app::App;
-use crate::verbs::archive;
+use crate::verbs::{archive, membership};
 use crate::web::assets;
 
 /// The frame of a page. `slug` is empty on pages that belong to no newsletter.
@@ -33,7 +35,10 @@ pub(super) struct Frame {
     pub(super) origin: String,
     /// Issues go out at each reader's own hour, so the form asks the browser for its zone.
     pub(super) asks_zone: bool,
+    /// The page has a script of ours besides that.
+    pub(super) scripts: bool,
     language: String,
+    zone: String,
     accents: (String, String),
 }
 
@@ -53,9 +58,11 @@ impl Frame {
             latest: None,
             here: "",
             asks_zone: Wishes::effective("", &n.hours).local.is_some(),
+            scripts: false,
             root,
             origin,
             language: n.language,
+            zone: n.zone,
             accents: (n.accent, n.accent_dark),
         }
     }
@@ -63,6 +70,9 @@ impl Frame {
     /// The frame with its folio line, as page `here` of it.
     pub(super) async fn load(app: &App, newsletter: &Newsletter, here: &'static str) -> anyhow::Result<Self> {
         let mut frame = Self::of(app, newsletter);
+        if let Some(form) = membership::find_form(app, newsletter.id, MAIN).await? {
+            frame.take_consent(&form);
+        }
         let newest = archive::cards(app, newsletter, 1).await?.pop();
         frame.latest = newest.map(|card| Card::new(&frame, card, &newsletter.zone));
         frame.here = here;
@@ -85,11 +95,35 @@ impl Frame {
             latest: None,
             here: "",
             asks_zone: false,
+            scripts: false,
             root,
             origin,
             language: "en".into(),
+            zone: String::new(),
             accents: Default::default(),
         }
+    }
+
+    /// Shows what a form's readers agree to, where it has words of its own.
+    pub(super) fn take_consent(&mut self, form: &Form) {
+        if !form.consent_text.is_empty() {
+            self.consent.clone_from(&form.consent_text);
+        }
+    }
+
+    /// The words around questions.
+    pub(super) fn j(&self) -> &'static Joining {
+        joining(self.w.language)
+    }
+
+    /// The language of what the editor wrote.
+    pub(super) fn language(&self) -> &str {
+        &self.language
+    }
+
+    /// `text` with the newsletter's zone in it.
+    pub(super) fn put_zone(&self, text: &str) -> String {
+        put(text, "zone", &self.zone)
     }
 
     pub(super) fn dir(&self) -> &'static str {
@@ -156,9 +190,9 @@ impl Frame {
 
     /// Content Security Policy of the pages. Pictures of issues carry the public URL, which is another origin where
     /// the page is looked at by another name (a tunnel, an address in the local network). Scripts run only where there
-    /// is one: the two lines that ask the browser for its zone.
+    /// is one: the lines that ask the browser for its zone, and the work while sign-ups spike.
     pub(super) fn policy(&self) -> String {
-        let scripts = if self.asks_zone { "script-src 'self'; " } else { "" };
+        let scripts = if self.asks_zone || self.scripts { "script-src 'self'; " } else { "" };
         format!(
             "default-src 'none'; {scripts}style-src 'self'; img-src 'self' {}; font-src 'self'; form-action 'self'; \
              base-uri 'none'; frame-ancestors 'none'",

@@ -5,6 +5,7 @@
 mod de;
 mod en;
 mod fr;
+pub(super) mod joining;
 
 use crate::values::address::BadAddress;
 

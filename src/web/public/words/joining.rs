@@ -1,0 +1,242 @@
+//! The words around questions and guards of sign-up forms, by language, as the rest of [`super`].
+
+/// What forms say of themselves beyond the address.
+pub(in crate::web::public) struct Joining {
+    /// `{date}`
+    pub(in crate::web::public) next_issue: &'static str,
+    pub(in crate::web::public) cadence: &'static str,
+    pub(in crate::web::public) often: &'static str,
+    pub(in crate::web::public) each: &'static str,
+    pub(in crate::web::public) monthly: &'static str,
+    pub(in crate::web::public) topics: &'static str,
+    pub(in crate::web::public) topics_note: &'static str,
+    pub(in crate::web::public) language: &'static str,
+    pub(in crate::web::public) optional: &'static str,
+    pub(in crate::web::public) choose: &'static str,
+    pub(in crate::web::public) missing: &'static str,
+    pub(in crate::web::public) too_long: &'static str,
+    pub(in crate::web::public) no_choice: &'static str,
+    pub(in crate::web::public) no_day: &'static str,
+    pub(in crate::web::public) no_number: &'static str,
+    pub(in crate::web::public) yes_or_no: &'static str,
+    pub(in crate::web::public) closed_title: &'static str,
+    pub(in crate::web::public) closed_lead: &'static str,
+    pub(in crate::web::public) in_title: &'static str,
+    /// `{address}`
+    pub(in crate::web::public) in_lead: &'static str,
+    pub(in crate::web::public) work_title: &'static str,
+    pub(in crate::web::public) work_lead: &'static str,
+    pub(in crate::web::public) working: &'static str,
+    /// `{seconds}`
+    pub(in crate::web::public) work_wait: &'static str,
+    pub(in crate::web::public) work_button: &'static str,
+    pub(in crate::web::public) guesses_title: &'static str,
+    pub(in crate::web::public) guesses_lead: &'static str,
+}
+
+/// The words for a BCP 47 language; English for those that are not here.
+pub(in crate::web::public) fn joining(language: &str) -> &'static Joining {
+    match language {
+        "de" => &DE,
+        "fr" => &FR,
+        "es" => &ES,
+        "ja" => &JA,
+        "ar" => &AR,
+        _ => &EN,
+    }
+}
+
+static EN: Joining = Joining {
+    next_issue: "The next issue comes on {date}.",
+    cadence: "How often it comes",
+    often: "How often would you like it?",
+    each: "Every issue",
+    monthly: "Once a month, the headlines of all issues in one mail",
+    topics: "What are you interested in?",
+    topics_note: "Nothing ticked means everything.",
+    language: "Language of mails and pages",
+    optional: "may stay empty",
+    choose: "Please choose",
+    missing: "Please answer this.",
+    too_long: "This is too long.",
+    no_choice: "Please choose one of these.",
+    no_day: "This is no day. It looks like 2026-11-24.",
+    no_number: "This is no number.",
+    yes_or_no: "Please answer yes or no.",
+    closed_title: "This form is closed",
+    closed_lead: "It takes no sign-ups at the moment. Nothing was sent.",
+    in_title: "That is all",
+    in_lead: "If {address} is right, the next issue comes there. Every issue ends with a link to leave.",
+    work_title: "One more step",
+    work_lead: "Very many sign-ups are coming in, and some may be a robot's. Your browser does a little sum to show that it is none. Nothing was sent yet.",
+    working: "One moment.",
+    work_wait: "Without a script there is no sum: wait {seconds} seconds, then press.",
+    work_button: "Go on",
+    guesses_title: "Too many wrong links",
+    guesses_lead: "A great many links that lead nowhere were opened from your network within an hour. Links from our mails go on working. Please try others later.",
+};
+
+static DE: Joining = Joining {
+    next_issue: "Die nächste Ausgabe kommt am {date}.",
+    cadence: "Wie oft sie kommt",
+    often: "Wie oft möchten Sie Post?",
+    each: "Jede Ausgabe",
+    monthly: "Einmal im Monat, die Schlagzeilen aller Ausgaben in einer Mail",
+    topics: "Was interessiert Sie?",
+    topics_note: "Nichts angekreuzt heißt alles.",
+    language: "Sprache der Mails und Seiten",
+    optional: "kann leer bleiben",
+    choose: "Bitte wählen",
+    missing: "Bitte beantworten Sie das.",
+    too_long: "Das ist zu lang.",
+    no_choice: "Bitte wählen Sie etwas davon.",
+    no_day: "Das ist kein Tag. Er sieht etwa so aus: 2026-11-24.",
+    no_number: "Das ist keine Zahl.",
+    yes_or_no: "Bitte mit Ja oder Nein antworten.",
+    closed_title: "Dieses Formular ist geschlossen",
+    closed_lead: "Es nimmt zurzeit keine Anmeldungen an. Es wurde nichts verschickt.",
+    in_title: "Das war alles",
+    in_lead: "Wenn {address} stimmt, kommt die nächste Ausgabe dorthin. Am Ende jeder Ausgabe steht ein Link zum Abmelden.",
+    work_title: "Noch ein Schritt",
+    work_lead: "Gerade kommen sehr viele Anmeldungen, manche vielleicht von einem Roboter. Ihr Browser rechnet kurz und zeigt damit, dass er keiner ist. Es wurde noch nichts verschickt.",
+    working: "Einen Augenblick.",
+    work_wait: "Ohne Skript wird nicht gerechnet: Warten Sie {seconds} Sekunden und drücken Sie dann.",
+    work_button: "Weiter",
+    guesses_title: "Zu viele falsche Links",
+    guesses_lead: "Aus Ihrem Netz wurden in einer Stunde sehr viele Links geöffnet, die nirgendwohin führen. Links aus unseren Mails gelten weiter. Bitte versuchen Sie andere später.",
+};
+
+static FR: Joining = Joining {
+    next_issue: "Le prochain numéro paraît le {date}.",
+    cadence: "À quel rythme",
+    often: "À quel rythme le souhaitez-vous ?",
+    each: "Chaque numéro",
+    monthly: "Une fois par mois, les titres de tous les numéros en un seul mail",
+    topics: "Qu’est-ce qui vous intéresse ?",
+    topics_note: "Ne rien cocher, c’est tout recevoir.",
+    language: "Langue des mails et des pages",
+    optional: "facultatif",
+    choose: "À choisir",
+    missing: "Une réponse est attendue ici.",
+    too_long: "C’est trop long.",
+    no_choice: "Choisissez l’une de ces réponses.",
+    no_day: "Ce n’est pas une date. Écrivez par exemple 2026-11-24.",
+    no_number: "Ce n’est pas un nombre.",
+    yes_or_no: "Répondez par oui ou par non.",
+    closed_title: "Ce formulaire est fermé",
+    closed_lead: "Il ne prend pas d’inscriptions en ce moment. Rien n’a été envoyé.",
+    in_title: "C’est tout",
+    in_lead: "Si {address} est juste, le prochain numéro y arrivera. Chaque numéro se termine par un lien pour partir.",
+    work_title: "Encore une étape",
+    work_lead: "Beaucoup d’inscriptions arrivent en ce moment, dont certaines viennent peut-être d’un robot. Votre navigateur fait un petit calcul pour montrer qu’il n’en est pas un. Rien n’a encore été envoyé.",
+    working: "Un instant.",
+    work_wait: "Sans script, pas de calcul : attendez {seconds} secondes, puis appuyez.",
+    work_button: "Continuer",
+    guesses_title: "Trop de liens erronés",
+    guesses_lead: "Beaucoup de liens qui ne mènent nulle part ont été ouverts depuis votre réseau en une heure. Les liens de nos mails restent valables. Réessayez les autres plus tard.",
+};
+
+static ES: Joining = Joining {
+    next_issue: "El próximo número llega el {date}.",
+    cadence: "Cada cuánto llega",
+    often: "¿Cada cuánto lo quiere?",
+    each: "Cada número",
+    monthly: "Una vez al mes, los titulares de todos los números en un solo correo",
+    topics: "¿Qué le interesa?",
+    topics_note: "Si no marca nada, lo recibe todo.",
+    language: "Idioma de correos y páginas",
+    optional: "puede quedar vacío",
+    choose: "Elija",
+    missing: "Falta esta respuesta.",
+    too_long: "Es demasiado largo.",
+    no_choice: "Elija una de estas respuestas.",
+    no_day: "No es una fecha. Escríbala así: 2026-11-24.",
+    no_number: "No es un número.",
+    yes_or_no: "Responda sí o no.",
+    closed_title: "Este formulario está cerrado",
+    closed_lead: "Por ahora no admite suscripciones. No se ha enviado nada.",
+    in_title: "Eso es todo",
+    in_lead: "Si {address} es correcta, el próximo número llegará ahí. Cada número termina con un enlace para darse de baja.",
+    work_title: "Un paso más",
+    work_lead: "Están llegando muchísimas suscripciones, y algunas pueden ser de un robot. Su navegador hace una pequeña cuenta para mostrar que no lo es. Todavía no se ha enviado nada.",
+    working: "Un momento.",
+    work_wait: "Sin script no hay cuenta: espere {seconds} segundos y pulse.",
+    work_button: "Seguir",
+    guesses_title: "Demasiados enlaces erróneos",
+    guesses_lead: "Desde su red se han abierto en una hora muchísimos enlaces que no llevan a ninguna parte. Los enlaces de nuestros correos siguen funcionando. Pruebe los demás más tarde.",
+};
+
+static JA: Joining = Joining {
+    next_issue: "次号は{date}に届きます。",
+    cadence: "届く頻度",
+    often: "どのくらいの頻度で受け取りますか",
+    each: "毎号",
+    monthly: "月に一度、全号の見出しをまとめて",
+    topics: "関心のある話題",
+    topics_note: "何も選ばなければ、すべて届きます。",
+    language: "メールとページの言語",
+    optional: "空欄でもかまいません",
+    choose: "選んでください",
+    missing: "お答えください。",
+    too_long: "長すぎます。",
+    no_choice: "この中から選んでください。",
+    no_day: "日付ではありません。2026-11-24のように書いてください。",
+    no_number: "数ではありません。",
+    yes_or_no: "「はい」か「いいえ」でお答えください。",
+    closed_title: "このフォームは閉じています",
+    closed_lead: "現在は登録を受け付けていません。何も送信されていません。",
+    in_title: "これで完了です",
+    in_lead: "{address} が正しければ、次号はそこに届きます。どの号の終わりにも解除のリンクがあります。",
+    work_title: "あと一歩です",
+    work_lead: "いま非常に多くの登録が届いていて、ロボットによるものもあるかもしれません。ロボットでないことを示すため、ブラウザーが少しだけ計算をします。まだ何も送信されていません。",
+    working: "少々お待ちください。",
+    work_wait: "スクリプトが使えない場合は計算の代わりに、{seconds}秒待ってから押してください。",
+    work_button: "続ける",
+    guesses_title: "誤ったリンクが多すぎます",
+    guesses_lead: "お使いのネットワークから、一時間のうちに行き先のないリンクが非常に多く開かれました。こちらからのメールのリンクは引き続き使えます。ほかのリンクは後でお試しください。",
+};
+
+static AR: Joining = Joining {
+    next_issue: "يصل العدد القادم يوم {date}.",
+    cadence: "موعد الصدور",
+    often: "كم مرة تود أن تصلك؟",
+    each: "كل عدد",
+    monthly: "مرة في الشهر، عناوين كل الأعداد في رسالة واحدة",
+    topics: "ما الذي يهمك؟",
+    topics_note: "إن لم تختر شيئًا يصلك كل شيء.",
+    language: "لغة الرسائل والصفحات",
+    optional: "يمكن تركه فارغًا",
+    choose: "اختر من فضلك",
+    missing: "يرجى الإجابة عن هذا.",
+    too_long: "هذا أطول من اللازم.",
+    no_choice: "اختر واحدًا من هذه.",
+    no_day: "هذا ليس تاريخًا. يُكتب هكذا: 2026-11-24.",
+    no_number: "هذا ليس رقمًا.",
+    yes_or_no: "أجب بنعم أو لا من فضلك.",
+    closed_title: "هذا النموذج مغلق",
+    closed_lead: "لا يقبل اشتراكات في الوقت الحالي. لم يُرسل شيء.",
+    in_title: "هذا كل شيء",
+    in_lead: "إن كان {address} صحيحًا فسيصل العدد القادم إليه. في آخر كل عدد رابط لإلغاء الاشتراك.",
+    work_title: "خطوة أخيرة",
+    work_lead: "تصل الآن اشتراكات كثيرة جدًا، وقد يكون بعضها من برنامج آلي. يجري متصفحك عملية حسابية صغيرة ليُظهر أنه ليس كذلك. لم يُرسل شيء بعد.",
+    working: "لحظة من فضلك.",
+    work_wait: "من دون برمجيات نصية لا حساب: انتظر {seconds} ثانية ثم اضغط.",
+    work_button: "متابعة",
+    guesses_title: "روابط خاطئة كثيرة",
+    guesses_lead: "فُتحت من شبكتك خلال ساعة روابط كثيرة جدًا لا تقود إلى شيء. روابط رسائلنا تبقى صالحة. جرّب غيرها لاحقًا.",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::joining;
+
+    #[test]
+    fn places_are_the_same_in_every_language() {
+        for language in ["en", "de", "fr", "es", "ja", "ar"] {
+            let j = joining(language);
+            for (text, place) in [(j.next_issue, "{date}"), (j.in_lead, "{address}"), (j.work_wait, "{seconds}")] {
+                assert_eq!(text.matches(place).count(), 1, "{language}: {text}");
+            }
+        }
+    }
+}
