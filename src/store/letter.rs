@@ -188,6 +188,17 @@ pub async fn mark(tx: &mut Tx, id: LetterId, epoch: i64, lease_until: Millis) ->
     Ok(execute!(tx, MARK, id, epoch, lease_until.0)? == 1)
 }
 
+const IS_MARKED: &str = "SELECT COUNT(*) FROM letter WHERE id = $1 AND epoch = $2 AND state = 'inflight'";
+
+/// Whether a letter is in flight under this epoch: asked by whoever never heard whether its mark went through.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn is_marked(tx: &mut Tx, id: LetterId, epoch: i64) -> Result<bool, sqlx::Error> {
+    let (many,): (i64,) = sql!(tx, fetch_one, IS_MARKED, id, epoch)?;
+    Ok(many > 0)
+}
+
 const RELEASE: &str = "UPDATE letter SET state = 'pending', next_at = $3 WHERE id = $1 AND epoch = $2 \
     AND state = 'claimed'";
 

@@ -53,7 +53,9 @@ macro_rules! execute_many {
             $crate::store::sql::Inner::Postgres(tx) => {
                 let mut query = ::sqlx::query(::sqlx::AssertSqlSafe($text))$(.bind($head))*;
                 for $row in $rows { query = query$(.bind($arg))*; }
-                query.execute(&mut **tx).await.map(|done| done.rows_affected())
+                let patience = tx.patience;
+                let answer = ::tokio::time::timeout(patience, query.execute(&mut **tx)).await;
+                tx.heard(answer).map(|done| done.rows_affected())
             }
         }
     };
@@ -71,7 +73,9 @@ macro_rules! sql_many {
             $crate::store::sql::Inner::Postgres(tx) => {
                 let mut query = ::sqlx::query_as(::sqlx::AssertSqlSafe($text))$(.bind($head))*;
                 for $row in $rows { query = query$(.bind($arg))*; }
-                query.fetch_all(&mut **tx).await
+                let patience = tx.patience;
+                let answer = ::tokio::time::timeout(patience, query.fetch_all(&mut **tx)).await;
+                tx.heard(answer)
             }
         }
     };

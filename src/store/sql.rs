@@ -1,5 +1,6 @@
 //! The one file that names the database drivers.
 
+mod postgres;
 mod writer;
 
 use std::ops::{Deref, DerefMut};
@@ -11,10 +12,10 @@ use anyhow::{Context as _, bail};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{
-    ConnectOptions as _, Connection as _, Executor as _, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool,
-    Transaction,
+    ConnectOptions as _, Connection as _, Executor as _, PgPool, Sqlite, SqliteConnection, SqlitePool, Transaction,
 };
 
+use self::postgres::{PATIENCE, PgTx};
 use self::writer::{Writer, Writing};
 use crate::values::clock::{Clock, Millis};
 
@@ -59,6 +60,8 @@ pub struct Store {
     pools: Pools,
     clock: Clock,
     commit_delay: Duration,
+    /// How long a statement on Postgres may take.
+    patience: Duration,
 }
 
 /// One transaction and the one instant it happens at.
@@ -71,7 +74,7 @@ pub struct Tx {
 /// A transaction of either engine; for the `sql!` macros.
 pub enum Inner {
     Sqlite(SqliteTx),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(PgTx),
 }
 
 /// A transaction on SQLite: a snapshot, or the writer's.
@@ -107,7 +110,12 @@ macro_rules! sql {
     ($tx:expr, $fetch:ident, $text:expr $(, $arg:expr)* $(,)?) => {
         match &mut $tx.inner {
             $crate::store::sql::Inner::Sqlite(tx) => ::sqlx::query_as($text)$(.bind($arg))*.$fetch(&mut **tx).await,
-            $crate::store::sql::Inner::Postgres(tx) => ::sqlx::query_as($text)$(.bind($arg))*.$fetch(&mut **tx).await,
+            $crate::store::sql::Inner::Postgres(tx) => {
+                let patience = tx.patience;
+                let answer = ::sqlx::query_as($text)$(.bind($arg))*.$fetch(&mut **tx);
+                let answer = ::tokio::time::timeout(patience, answer).await;
+                tx.heard(answer)
+            }
         }
     };
 }
@@ -119,8 +127,12 @@ macro_rules! execute {
         match &mut $tx.inner {
             $crate::store::sql::Inner::Sqlite(tx) =>
                 ::sqlx::query($text)$(.bind($arg))*.execute(&mut **tx).await.map(|done| done.rows_affected()),
-            $crate::store::sql::Inner::Postgres(tx) =>
-                ::sqlx::query($text)$(.bind($arg))*.execute(&mut **tx).await.map(|done| done.rows_affected()),
+            $crate::store::sql::Inner::Postgres(tx) => {
+                let patience = tx.patience;
+                let answer = ::sqlx::query($text)$(.bind($arg))*.execute(&mut **tx);
+                let answer = ::tokio::time::timeout(patience, answer).await;
+                tx.heard(answer).map(|done| done.rows_affected())
+            }
         }
     };
 }
@@ -138,7 +150,14 @@ impl Store {
         } else {
             open_sqlite(Path::new(url.trim_start_matches("sqlite://"))).await?
         };
-        Ok(Self { pools, clock, commit_delay: Duration::ZERO })
+        Ok(Self { pools, clock, commit_delay: Duration::ZERO, patience: PATIENCE })
+    }
+
+    /// The same store, which takes a connection to Postgres that is silent for so long for gone.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// The same store with every commit of a write made longer by `delay`, as on a slower disk. For benches only.
@@ -188,9 +207,8 @@ impl Store {
         let inner = match &self.pools {
             Pools::Sqlite { read, .. } => Inner::Sqlite(SqliteTx::Read(read.begin().await?)),
             Pools::Postgres { pool, .. } => {
-                let mut tx = pool.begin().await?;
-                sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut *tx).await?;
-                Inner::Postgres(tx)
+                let words = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Inner::Postgres(PgTx::begin(pool, self.patience, words).await?)
             }
         };
         Ok(Tx { inner, now: self.clock.now(), commit_delay: Duration::ZERO })
@@ -203,7 +221,7 @@ impl Store {
     pub async fn write(&self) -> Result<Tx, sqlx::Error> {
         let inner = match &self.pools {
             Pools::Sqlite { write, .. } => Inner::Sqlite(SqliteTx::Write(write.begin().await?)),
-            Pools::Postgres { pool, .. } => Inner::Postgres(pool.begin().await?),
+            Pools::Postgres { pool, .. } => Inner::Postgres(PgTx::begin(pool, self.patience, "BEGIN").await?),
         };
         Ok(Tx { inner, now: self.clock.now(), commit_delay: self.commit_delay })
     }
@@ -235,7 +253,8 @@ impl Store {
     pub async fn pulse(&self) -> Result<Tx, sqlx::Error> {
         let Pools::Postgres { pulse, .. } = &self.pools else { return self.write().await };
         let pulse = pulse.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Tx { inner: Inner::Postgres(pulse.begin().await?), now: self.clock.now(), commit_delay: self.commit_delay })
+        let tx = PgTx::begin(&pulse, self.patience, "BEGIN").await?;
+        Ok(Tx { inner: Inner::Postgres(tx), now: self.clock.now(), commit_delay: self.commit_delay })
     }
 
     /// Gives the heart another connection: the one it had does not answer, and may never.
@@ -287,7 +306,9 @@ fn pulse_pool(options: PgConnectOptions) -> PgPool {
 /// A pool whose transactions end by themselves if their node no longer drives them: the locks of one that was cut off
 /// or stopped in the middle would keep the living from taking its leases back.
 fn postgres_pool(connections: u32, patience: &'static str) -> PgPoolOptions {
-    PgPoolOptions::new().max_connections(connections).after_connect(move |connection, _| {
+    let pool = PgPoolOptions::new().max_connections(connections).test_before_acquire(false);
+    let pool = pool.before_acquire(|connection, meta| Box::pin(postgres::is_alive(connection, meta.idle_for)));
+    pool.after_connect(move |connection, _| {
         Box::pin(async move {
             connection.execute(patience).await?;
             Ok(())

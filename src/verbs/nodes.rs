@@ -18,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::time::Instant;
 
+use crate::config::Config;
 use crate::store::delivery::claim::{self, Recovered};
 use crate::store::node::{self, Home, NodeRow};
 use crate::store::{Tx, letter};
@@ -35,6 +36,8 @@ const FENCE_BEATS: u32 = 4;
 /// It stops sending by itself after so many halves of a beat that it could not write: well before it is dead to
 /// others, with room for a beat on its way and for clocks that do not run alike.
 const TRUST_HALF_BEATS: u32 = 5;
+/// See [`patience`].
+const PATIENCE_BEATS: u32 = 15;
 /// For taking back what dead nodes held; what hangs longer is begun anew with the next beat.
 const TAKING_MAX: Duration = Duration::from_secs(10);
 /// On SQLite nobody watches; the beat only shows in `node list` that the process lives.
@@ -195,6 +198,13 @@ pub async fn claiming(app: &App, tx: &mut Tx) -> anyhow::Result<Option<i64>> {
     let Some(seat) = app.node.seat() else { return Ok(None) };
     let fine = app.node.may_send(tx.now) && node::is_there(tx, seat.id).await?;
     Ok(fine.then(|| epoch(tx.now, seat.number)))
+}
+
+/// How long the database may take for a statement: several times as long as others wait for a heart, half a minute
+/// unless set. A connection that is silent for longer is gone, whatever the system's network still hopes.
+#[must_use]
+pub fn patience(config: &Config) -> Duration {
+    Duration::from_millis(config.heartbeat_ms) * PATIENCE_BEATS
 }
 
 /// Beats and watches until it is dropped.

@@ -48,7 +48,7 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> 
     // Whoever is second finds the same provider installed, which is all we want.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     folder::make(&config.data)?;
-    let store = Store::open(&config.database_url(), clock).await?;
+    let store = Store::open(&config.database_url(), clock).await?.with_patience(nodes::patience(config));
     Ok(store.with_commit_delay(config.bench.commit_delay))
 }
 

@@ -156,6 +156,29 @@ async fn a_node_cut_off_from_its_database_stops_sending() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connections_that_were_lost_without_a_word_are_given_up() {
+    if !has_postgres() {
+        return;
+    }
+    let mut town = Town::of(READERS, &[SLOW]).await;
+    let proxy = Proxy::to(&town.url).await;
+    let running = vec![town.node_by(0, &proxy.url(&town.url))];
+    for part in 1..3 {
+        town.until_taken(part * READERS / 4).await;
+        proxy.lose();
+        let (lost, taken) = (Instant::now(), town.relay.accepted().len());
+        // What is on the wire ends, and then some.
+        town.until_taken((taken + 100).min(READERS)).await;
+        println!("a hundred more were taken {:.1} s after every connection fell silent", lost.elapsed().as_secs_f64());
+        // The system would have waited a quarter of an hour.
+        assert!(lost.elapsed() < Duration::from_secs(60), "{:?}", lost.elapsed());
+    }
+    town.until_sent().await;
+    // Nobody died: what was marked by a commit whose answer was lost is known to be so, and sent.
+    town.check(0, &running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn thirty_slots_fire_once_each_while_leaders_die() {
     const SLOTS: usize = 30;
     if !has_postgres() {

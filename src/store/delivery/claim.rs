@@ -197,6 +197,29 @@ pub async fn mark(
     Ok(marked.into_iter().map(|(subscriber,)| subscriber).collect())
 }
 
+pub const MARKED: Fork = with_ids!(
+    "SELECT subscriber_id FROM delivery WHERE issue_id = $1 AND epoch = $2 AND state = 'inflight' \
+     AND subscriber_id IN ",
+    "$3",
+    ""
+);
+
+/// Which of these are in flight under this epoch: asked by whoever ordered their marks and never heard whether the
+/// commit went through.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn marked(
+    tx: &mut Tx,
+    issue: IssueId,
+    epoch: i64,
+    who: &[SubscriberId],
+) -> Result<Vec<SubscriberId>, sqlx::Error> {
+    let (list, text) = (json_list(who.iter().map(|subscriber| subscriber.0)), spelling(tx, MARKED));
+    let marked: Vec<(SubscriberId,)> = sql!(tx, fetch_all, text, issue, epoch, list)?;
+    Ok(marked.into_iter().map(|(subscriber,)| subscriber).collect())
+}
+
 pub const RELEASE: Fork = with_ids!(
     "UPDATE delivery SET state = 'pending', next_at = $3 WHERE issue_id = $1 AND epoch = $2 \
      AND state = 'claimed' AND subscriber_id IN ",

@@ -156,7 +156,7 @@ async fn run(app: App, mut queue: mpsc::UnboundedReceiver<Order>, busy: Arc<Atom
         gather(&mut queue, &mut group, &busy).await;
         let mut refusals = 0;
         loop {
-            match commit(&app, &group).await {
+            match commit(&app, &group, refusals > 0).await {
                 Ok(marked) => break breakers::pause(&app, tell(&app, &mut group, &marked)).await,
                 Err(error) => {
                     tracing::error!("the ledger cannot be written, sending waits: {error:#}");
@@ -192,12 +192,12 @@ async fn gather(queue: &mut mpsc::UnboundedReceiver<Order>, group: &mut Vec<Orde
 /// Which marks were made.
 type Marked = BTreeSet<(i64, i64)>;
 
-/// One group, one transaction.
-async fn commit(app: &App, group: &[Order]) -> anyhow::Result<Marked> {
+/// One group, one transaction. `again`: a commit of it may have gone through, with an answer that was lost.
+async fn commit(app: &App, group: &[Order], again: bool) -> anyhow::Result<Marked> {
     let mut tx = app.store.write().await?;
     write_ends(&mut tx, group).await?;
     write_releases(&mut tx, group).await?;
-    let marked = write_marks(&mut tx, group).await?;
+    let marked = write_marks(&mut tx, group, again).await?;
     failpoint::check("group-before-commit")?;
     tx.commit().await?;
     failpoint::check("group-after-commit")?;
@@ -302,7 +302,7 @@ async fn write_releases(tx: &mut Tx, group: &[Order]) -> anyhow::Result<()> {
     sweep(tx, issues).await
 }
 
-async fn write_marks(tx: &mut Tx, group: &[Order]) -> anyhow::Result<Marked> {
+async fn write_marks(tx: &mut Tx, group: &[Order], again: bool) -> anyhow::Result<Marked> {
     let lease = tx.now.plus(INFLIGHT_LEASE_MS);
     let (mut marked, mut copies) = (Marked::new(), BTreeMap::<(i64, i64), Vec<SubscriberId>>::new());
     for order in group {
@@ -310,14 +310,20 @@ async fn write_marks(tx: &mut Tx, group: &[Order]) -> anyhow::Result<Marked> {
             Order::Mark { key: Key::Copy { issue, subscriber, epoch, .. }, .. } => {
                 copies.entry((issue.0, *epoch)).or_default().push(*subscriber);
             }
-            Order::Mark { key: Key::Letter { id, epoch }, .. } if letter::mark(tx, *id, *epoch, lease).await? => {
-                marked.insert((*epoch, id.0));
+            Order::Mark { key: Key::Letter { id, epoch }, .. } => {
+                let marked_now = letter::mark(tx, *id, *epoch, lease).await?;
+                let is_marked = marked_now || (again && letter::is_marked(tx, *id, *epoch).await?);
+                marked.extend(is_marked.then_some((*epoch, id.0)));
             }
             _ => {}
         }
     }
     for ((issue, epoch), who) in copies {
-        let done = claim::mark(tx, IssueId(issue), epoch, lease, &who).await?;
+        let mut done = claim::mark(tx, IssueId(issue), epoch, lease, &who).await?;
+        if again {
+            // Each is marked once in a claim: what is in flight already was marked by this very group.
+            done.extend(claim::marked(tx, IssueId(issue), epoch, &who).await?);
+        }
         marked.extend(done.into_iter().map(|subscriber| (epoch, subscriber.0)));
     }
     Ok(marked)

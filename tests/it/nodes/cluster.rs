@@ -95,6 +95,8 @@ fn run(program: &str, args: &[&str]) {
 pub(super) struct Proxy {
     port: u16,
     cut: watch::Sender<bool>,
+    /// Connections made before were lost so often.
+    lost: watch::Sender<u64>,
 }
 
 impl Proxy {
@@ -102,23 +104,30 @@ impl Proxy {
         let server = authority(url).to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let (cut, is_cut) = watch::channel(false);
+        let (lost, losses) = watch::channel(0);
         let port = listener.local_addr().expect("it is bound").port();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                let (server, is_cut) = (server.clone(), is_cut.clone());
+                let (server, is_cut, losses) = (server.clone(), is_cut.clone(), losses.clone());
                 tokio::spawn(async move {
                     let Ok(far) = TcpStream::connect(server).await else { return };
                     let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
-                    tokio::join!(pump(near_in, far_out, is_cut.clone()), pump(far_in, near_out, is_cut));
+                    let ways = (pump(near_in, far_out, is_cut.clone()), pump(far_in, near_out, is_cut));
+                    swallowed(losses, async { tokio::join!(ways.0, ways.1) }).await;
                 });
             }
         });
-        Self { port, cut }
+        Self { port, cut, lost }
     }
 
     /// The URL that goes this way.
     pub(super) fn url(&self, url: &str) -> String {
         url.replacen(authority(url), &format!("127.0.0.1:{}", self.port), 1)
+    }
+
+    /// What goes over every connection there is now is swallowed for ever; new ones go through.
+    pub(super) fn lose(&self) {
+        self.lost.send_modify(|lost| *lost += 1);
     }
 
     pub(super) fn cut(&self, cut: bool) {
@@ -131,6 +140,17 @@ fn authority(url: &str) -> &str {
     let after = url.split_once("://").map_or(url, |(_, rest)| rest);
     let place = after.split(['/', '?']).next().unwrap_or(after);
     place.rsplit_once('@').map_or(place, |(_, host)| host)
+}
+
+/// Lets a connection's bytes go until it is lost; then its sockets stay open, and nobody reads them.
+async fn swallowed<T>(mut losses: watch::Receiver<u64>, ways: impl Future<Output = T>) {
+    losses.mark_unchanged();
+    let mut ways = std::pin::pin!(ways);
+    tokio::select! {
+        _ = &mut ways => return,
+        lost = losses.changed() => if lost.is_err() { return },
+    }
+    std::future::pending::<()>().await;
 }
 
 async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut is_cut: watch::Receiver<bool>) {
