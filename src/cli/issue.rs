@@ -1,6 +1,7 @@
 //! `issue …`: from a file to a report.
 
 mod deliveries;
+mod departures;
 mod doubt;
 mod file;
 mod manage;
@@ -53,6 +54,8 @@ pub enum IssueCommand {
     Status(StatusArgs),
     /// List every reader's copy: state, tries, reply, times
     Deliveries(DeliveriesArgs),
+    /// Say who left by an issue: how many, by which way, and why, without names
+    Departures { id: IssueId },
     /// Mails of which nobody could hear whether they were taken: list them, and decide
     #[command(subcommand)]
     Doubt(doubt::DoubtCommand),
@@ -179,6 +182,7 @@ pub async fn run(global: &Global, command: IssueCommand) -> anyhow::Result<()> {
         IssueCommand::Plan { id } => plan::show(global, &app, id).await,
         IssueCommand::Status(args) => watch::status(global, &app, &args).await,
         IssueCommand::Deliveries(args) => deliveries::run(global, &app, &args).await,
+        IssueCommand::Departures { id } => departures::show(global, &app, id).await,
         IssueCommand::Doubt(command) => doubt::run(global, &app, command).await,
         IssueCommand::Pause { id, why } => manage::pause(global, &app, id, &why).await,
         IssueCommand::Resume { id } => manage::resume(global, &app, id).await,

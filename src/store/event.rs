@@ -111,3 +111,19 @@ const BY_ISSUE: &str = "SELECT * FROM event WHERE issue_id = $1 ORDER BY id DESC
 pub async fn by_issue(tx: &mut Tx, issue: IssueId, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
     sql!(tx, fetch_all, BY_ISSUE, issue, limit)
 }
+
+const OF_KINDS: &str = "SELECT kind, detail FROM event WHERE issue_id = $1 AND $2 LIKE '%,' || kind || ',%' \
+    ORDER BY id DESC LIMIT $3";
+
+/// The newest lines about an issue that are of one of these kinds, as `(kind, detail)`: `,a.b,c.d,`.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn of_kinds(
+    tx: &mut Tx,
+    issue: IssueId,
+    kinds: &str,
+    limit: i64,
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    sql!(tx, fetch_all, OF_KINDS, issue, kinds, limit)
+}

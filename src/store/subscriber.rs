@@ -17,6 +17,8 @@ pub struct Subscriber {
     pub name: String,
     /// IANA name of the zone they live in; empty where it is not known.
     pub zone: String,
+    /// BCP 47, of pages and letters to them; empty where they have not chosen one.
+    pub language: String,
     /// Unix milliseconds.
     pub created_at: i64,
 }

@@ -13,6 +13,7 @@
 //! /{slug}/theme-{hash}.css  the newsletter's accent as custom properties, and /{slug}/icon-{hash}.svg
 //! /c/{token}                confirming: GET shows the button, POST presses it; POST /c/{token}/not-me
 //! /r/{token}/leave          GET shows the doors, POST leaves
+//! /r/{token}/leave-all      POST: every newsletter of the house
 //! /r/{token}/unsubscribe    POST: RFC 8058 one-click, by the token alone (exempt from the guard); GET as leave
 //! /r/{token}/undo           POST, within a day; /reason POST
 //! /r/{token}/preferences    GET; /name, /pause, /resume POST; GET /pause shows the doors
@@ -74,6 +75,7 @@ pub fn router(app: App) -> Router<App> {
         .route("/c/{token}", get(confirm::show).post(confirm::press))
         .route("/c/{token}/not-me", post(confirm::not_me))
         .route("/r/{token}/leave", get(leave::show).post(leave::press))
+        .route("/r/{token}/leave-all", get(leave::show).post(leave::press_all))
         .route("/r/{token}/unsubscribe", get(leave::show).post(leave::one_click))
         .route("/r/{token}/undo", post(leave::undo))
         .route("/r/{token}/reason", post(leave::reason))

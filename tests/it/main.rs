@@ -35,6 +35,7 @@ mod replies;
 mod reports;
 mod scheduling;
 mod script;
+mod staying;
 mod store;
 mod sweep;
 mod verified;

@@ -113,7 +113,7 @@ impl Site {
 }
 
 /// A client of its own kind: writes these bytes, gives everything that comes back.
-async fn raw(address: SocketAddr, bytes: &str) -> String {
+pub(crate) async fn raw(address: SocketAddr, bytes: &str) -> String {
     let mut tcp = TcpStream::connect(address).await.expect("it listens");
     tcp.write_all(bytes.as_bytes()).await.expect("it reads");
     let mut answer = String::new();

@@ -153,7 +153,7 @@ pub const PROVE_BY_LEAVING: &str = "UPDATE delivery SET state = 'sent', settled_
     reason = 'proven by the reader' WHERE state = 'in_doubt' AND state IN ('failed', 'in_doubt', 'skipped') \
     AND issue_id IN (SELECT id FROM issue WHERE state IN ('sending', 'paused', 'cancelled', 'sent')) \
     AND EXISTS (SELECT 1 FROM subscription x WHERE x.subscriber_id = delivery.subscriber_id \
-        AND x.left_issue_id = delivery.issue_id AND x.left_how IN ('one_click', 'page', 'mail'))";
+        AND x.left_issue_id = delivery.issue_id AND x.left_how IN ('one_click', 'page', 'page_all', 'mail'))";
 
 /// Ends the doubts about readers who left by a link in that very mail before anybody knew that it was in doubt.
 ///

@@ -26,6 +26,8 @@ pub enum How {
     OneClick,
     /// The button of our page.
     Page,
+    /// The button "leave everything" of our page.
+    All,
     /// A mail to the address in `List-Unsubscribe`.
     Mail,
 }
@@ -36,6 +38,7 @@ impl How {
         match self {
             Self::OneClick => "one_click",
             Self::Page => "page",
+            Self::All => "page_all",
             Self::Mail => "mail",
         }
     }
@@ -70,7 +73,39 @@ pub async fn unsubscribe(app: &App, token: &str, how: How) -> anyhow::Result<Res
     Ok(Ok(seat))
 }
 
-/// Takes a leaving back within a day; `false` if that is not possible (any more), and then nothing was changed.
+/// Takes a reader off every newsletter of the house at once.
+///
+/// # Errors
+/// When the database cannot be written. A token that is none of ours is `Ok(Err(BadToken))`.
+pub async fn unsubscribe_from_all(app: &App, token: &str) -> anyhow::Result<Result<Seat, BadToken>> {
+    let payload = match open(app, Purpose::Reader, token) {
+        Ok(payload) => payload,
+        Err(bad) => return Ok(Err(bad)),
+    };
+    let mut tx = app.store.write().await?;
+    let seat = look_up(&mut tx, payload).await?;
+    arrived(&mut tx, &seat).await?;
+    let mut left = Vec::new();
+    for row in subscription::of(&mut tx, seat.subscriber_id).await? {
+        let after = row.status.after(Event::Left);
+        if after != row.status {
+            // The issue is that of the link; of another newsletter it says nothing.
+            let issue = seat.issue_id.filter(|_| row.newsletter_id == seat.newsletter_id);
+            let how = How::All.as_str();
+            subscription::end(&mut tx, row.newsletter_id, row.subscriber_id, after, how, issue).await?;
+            let about = About { newsletter: Some(row.newsletter_id), issue, ..about(&seat) };
+            event::insert(&mut tx, "subscription.left", about, &json!({"how": how})).await?;
+            left.push(row.newsletter_id);
+        }
+    }
+    let seat = look_up(&mut tx, payload).await?;
+    tx.commit().await?;
+    left.into_iter().for_each(|newsletter| app.departed.add(newsletter, seat.subscriber_id));
+    Ok(Ok(seat))
+}
+
+/// Takes a leaving back within a day; `false` if that is not possible (any more), and then nothing was changed. Who left
+/// everything at once is back in everything.
 ///
 /// # Errors
 /// When the database cannot be written. A token that is none of ours is `Ok(Err(BadToken))`.
@@ -88,16 +123,24 @@ pub async fn undo_unsubscribe(app: &App, token: &str) -> anyhow::Result<Result<(
     let since = tx.now.plus(-UNDO_MS).0;
     let suppressed = suppression::by_key(&mut tx, &person.address_key).await?.is_some();
     arrived(&mut tx, &seat).await?;
-    let undone = row.status.after(Event::Undone) == Status::Active
-        && !suppressed
-        && subscription::undo(&mut tx, seat.newsletter_id, seat.subscriber_id, since).await?;
-    if undone {
-        event::insert(&mut tx, "subscription.undone", about(&seat), &json!({})).await?;
+    let mut back = Vec::new();
+    if !suppressed {
+        for other in subscription::of(&mut tx, seat.subscriber_id).await? {
+            let together = row.left_how.as_deref() == Some(How::All.as_str())
+                && (&other.left_how, other.left_at) == (&row.left_how, row.left_at);
+            if (together || other.newsletter_id == row.newsletter_id)
+                && other.status.after(Event::Undone) == Status::Active
+                && subscription::undo(&mut tx, other.newsletter_id, other.subscriber_id, since).await?
+            {
+                let about = About { newsletter: Some(other.newsletter_id), issue: other.left_issue_id, ..about(&seat) };
+                event::insert(&mut tx, "subscription.undone", about, &json!({"how": other.left_how})).await?;
+                back.push(other.newsletter_id);
+            }
+        }
     }
     tx.commit().await?;
-    if undone {
-        app.departed.remove(seat.newsletter_id, seat.subscriber_id);
-    }
+    back.iter().for_each(|newsletter| app.departed.remove(*newsletter, seat.subscriber_id));
+    let undone = back.contains(&seat.newsletter_id);
     Ok(Ok((seat, undone)))
 }
 
@@ -112,7 +155,23 @@ pub enum LeaveReason {
     Other,
 }
 
-/// Keeps the answer without the person: only the newsletter is written with it.
+impl LeaveReason {
+    pub const ALL: [Self; 5] = [Self::Often, Self::Topic, Self::Time, Self::Never, Self::Other];
+
+    /// What the desk calls it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Often => "Too many mails",
+            Self::Topic => "Not what they expected",
+            Self::Time => "No time to read it",
+            Self::Never => "Never subscribed, they say",
+            Self::Other => "Another reason",
+        }
+    }
+}
+
+/// Keeps the answer without the person: only the newsletter and the issue whose link it was are written with it.
 ///
 /// # Errors
 /// When the database cannot be written. A token that is none of ours is `Ok(Err(BadToken))`.
@@ -132,7 +191,7 @@ pub async fn set_leave_reason(
     let bucket = app.keys.fingerprint(&format!("reasons of {} {}", seat.newsletter_id, seat.subscriber_id));
     if seat.newsletter.is_some() && allowance::slot(&mut tx, &bucket, REASONS_A_DAY_MAX, Millis::DAY).await? {
         let words: String = words.trim().chars().take(WORDS_LETTERS_MAX).collect();
-        let nobody = About { newsletter: Some(seat.newsletter_id), ..About::default() };
+        let nobody = About { newsletter: Some(seat.newsletter_id), issue: seat.issue_id, ..About::default() };
         event::insert(&mut tx, "subscription.reason", nobody, &json!({"reason": reason, "words": words})).await?;
     }
     tx.commit().await?;

@@ -165,10 +165,13 @@ fn letter(kind: &str) -> &'static str {
     }
 }
 
-fn left_how(how: &str) -> String {
+pub(super) fn left_how(how: &str) -> String {
     match how {
         "one_click" | "one-click" => "by the mail program’s own button".into(),
         "page" | "link" => "by the link in a mail".into(),
+        "page_all" => "by the link in a mail, every newsletter at once".into(),
+        "mail" => "by a mail to the leaving address".into(),
+        "erased" => "had everything erased".into(),
         "editor" => "by an editor".into(),
         other => other.replace('_', " "),
     }

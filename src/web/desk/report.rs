@@ -9,6 +9,7 @@ use futures_util::{Stream, stream};
 use serde::Deserialize;
 
 use super::frame::Frame;
+use super::reader::left_how;
 use super::room::Edition;
 use super::said::Said;
 use super::sending::{Bar, bars};
@@ -21,7 +22,7 @@ use crate::store::{delivery, desk};
 use crate::values::clock::Millis;
 use crate::values::ids::{IssueId, SubscriberId};
 use crate::verbs::app::App;
-use crate::verbs::progress;
+use crate::verbs::{membership, progress};
 use crate::web::error::{WebError, page};
 use crate::web::see_other;
 
@@ -45,6 +46,10 @@ struct ReportPage {
     bar_label: String,
     reasons: Vec<(Ink, String, String)>,
     doubt: bool,
+    ways: Vec<(String, String)>,
+    whys: Vec<(&'static str, String)>,
+    undone: i64,
+    own_words: Vec<String>,
     chips: Vec<(String, &'static str, String, bool)>,
     words: String,
     which: String,
@@ -95,7 +100,7 @@ async fn report(app: &App, frame: Frame, edition: &Edition, who: Who) -> anyhow:
     let counts = delivery::counts(&mut tx, id).await?;
     let later = desk::later(&mut tx, id).await?.min(counts.pending);
     let reasons = desk::reasons(&mut tx, id).await?;
-    let left = desk::left_by(&mut tx, edition.paper.id, id).await?;
+    let departures = membership::departures(app, id).await?;
     let state = CHIPS.iter().find(|(code, _)| *code == who.state).map_or("", |(code, _)| code);
     let after = who.after.parse().unwrap_or(SubscriberId(0));
     let mut rows = desk::deliveries(&mut tx, id, after, state, &who.q, ROWS_SHOWN + 1).await?;
@@ -119,7 +124,11 @@ async fn report(app: &App, frame: Frame, edition: &Edition, who: Who) -> anyhow:
         subject: subject(&edition.issue),
         when: when(edition),
         standfirst: standfirst(&counts),
-        figures: figures(&counts, left),
+        figures: figures(&counts, departures.left),
+        ways: departures.ways.iter().map(|(way, many)| (left_how(way), number(*many))).collect(),
+        whys: departures.reasons.iter().map(|(reason, many)| (reason.words(), number(*many))).collect(),
+        undone: departures.undone,
+        own_words: departures.words,
         bar_label: bars
             .iter()
             .map(|bar| format!("{} {}", bar.many, bar.word.to_lowercase()))

@@ -4,12 +4,13 @@ use url::Url;
 
 use super::card::Card;
 use super::words::joining::{Joining, joining};
-use super::words::{Words, around, put, words};
+use super::words::{Staying, Words, around, put, staying, words};
 use crate::issue::words::direction;
 use crate::schedule::hours::Wishes;
 use crate::store::form::{Form, MAIN};
 use crate::store::newsletter::Newsletter;
 use crate::verbs::app::App;
+use crate::verbs::membership::Seat;
 use crate::verbs::{archive, membership};
 use crate::web::assets;
 
@@ -17,6 +18,8 @@ use crate::web::assets;
 #[derive(Clone)]
 pub(super) struct Frame {
     pub(super) w: &'static Words,
+    /// The words of staying and leaving.
+    pub(super) s: &'static Staying,
     pub(super) name: String,
     pub(super) slug: String,
     pub(super) tagline: String,
@@ -48,6 +51,7 @@ impl Frame {
         let n = newsletter.clone();
         Self {
             w: words(&n.language),
+            s: staying(words(&n.language).language),
             editor: n.reply_to.unwrap_or_else(|| n.from_address.clone()),
             name: n.name,
             slug: n.slug,
@@ -79,12 +83,23 @@ impl Frame {
         Ok(frame)
     }
 
+    /// The same in the language that its reader has chosen.
+    pub(super) fn of_reader(mut self, seat: &Seat) -> Self {
+        let chosen = seat.subscriber.as_ref().map_or("", |person| person.language.as_str());
+        if !chosen.is_empty() {
+            self.w = words(chosen);
+            self.s = staying(self.w.language);
+        }
+        self
+    }
+
     /// A frame that belongs to no newsletter.
     pub(super) fn bare(app: &App) -> Self {
         let (origin, root) = public_url(app);
         let name = Url::parse(&origin).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
         Self {
             w: words("en"),
+            s: staying("en"),
             name,
             slug: String::new(),
             tagline: String::new(),

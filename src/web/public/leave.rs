@@ -11,7 +11,8 @@ use super::frame::Frame;
 use super::{Said, lost_in, no_such_token};
 use crate::audience::status::Status;
 use crate::verbs::app::{App, to_the_end};
-use crate::verbs::membership::{How, LeaveReason, Seat, seat, set_leave_reason, undo_unsubscribe, unsubscribe};
+use crate::verbs::archive;
+use crate::verbs::membership::{self, How, LeaveReason, Seat, seat, set_leave_reason, undo_unsubscribe, unsubscribe};
 use crate::web::error::WebError;
 
 /// Bytes of a one-click's body that are read and thrown away; RFC 8058 sends 26.
@@ -23,6 +24,8 @@ struct Doors {
     f: Frame,
     address: String,
     personal: String,
+    /// There are others that could be left in the same press.
+    several: bool,
 }
 
 #[derive(Template)]
@@ -32,6 +35,8 @@ struct Left {
     /// Empty where the reader is not known any more.
     address: String,
     personal: String,
+    /// All newsletters were left at once.
+    all: bool,
 }
 
 impl Left {
@@ -51,9 +56,20 @@ pub(super) async fn show(State(app): State<App>, Path(token): Path<String>) -> R
     else {
         return left(&app, &seat, &token).await;
     };
-    let f = Frame::load(&app, newsletter, "").await?;
-    let page = Doors { personal: f.personal(&token), f, address };
+    let f = Frame::load(&app, newsletter, "").await?.of_reader(&seat);
+    // Asked of the house and not of the reader: whoever has a forwarded mail learns nothing from it.
+    let several = archive::newsletters(&app).await?.len() > 1;
+    let page = Doors { personal: f.personal(&token), f, address, several };
     page.f.answer(&page)
+}
+
+/// Leaves every newsletter of the house.
+pub(super) async fn press_all(State(app): State<App>, Path(token): Path<String>) -> Result<Response, WebError> {
+    let (app2, token2) = (app.clone(), token.clone());
+    match to_the_end(async move { membership::unsubscribe_from_all(&app2, &token2).await }).await? {
+        Ok(seat) => left(&app, &seat, &token).await,
+        Err(bad) => no_such_token(&app, bad),
+    }
 }
 
 pub(super) async fn press(State(app): State<App>, Path(token): Path<String>) -> Result<Response, WebError> {
@@ -86,11 +102,12 @@ pub(super) async fn undo(State(app): State<App>, Path(token): Path<String>) -> R
         Err(bad) => return no_such_token(&app, bad),
     };
     let Some(newsletter) = &seat.newsletter else { return lost_in(&app) };
-    let f = Frame::load(&app, newsletter, "").await?;
+    let f = Frame::load(&app, newsletter, "").await?.of_reader(&seat);
     let w = f.w;
     if undone {
         let preferences = format!("{}/preferences", f.personal(&token));
-        return Said::new(f, w.back_title, w.back_lead).link(preferences, w.preferences).answer();
+        let lead = if left_all(&seat) { f.s.back_all } else { w.back_lead };
+        return Said::new(f, w.back_title, lead).link(preferences, w.preferences).answer();
     }
     let home = f.home();
     Said::new(f, w.no_undo_title, w.no_undo_lead).link(home, w.signup_title).answer_with(StatusCode::CONFLICT)
@@ -116,18 +133,23 @@ pub(super) async fn reason(
         Err(bad) => return no_such_token(&app, bad),
     };
     let Some(newsletter) = &seat.newsletter else { return lost_in(&app) };
-    let f = Frame::load(&app, newsletter, "").await?;
+    let f = Frame::load(&app, newsletter, "").await?.of_reader(&seat);
     let (heading, lead) = (f.w.thanks_title, f.w.thanks_lead);
     Said::new(f, heading, lead).answer()
 }
 
 async fn left(app: &App, seat: &Seat, token: &str) -> Result<Response, WebError> {
     let f = match &seat.newsletter {
-        Some(newsletter) => Frame::load(app, newsletter, "").await?,
+        Some(newsletter) => Frame::load(app, newsletter, "").await?.of_reader(seat),
         None => Frame::bare(app),
     };
     let known = seat.newsletter.is_some() && seat.subscription.is_some();
     let address = masked(seat).filter(|_| known).unwrap_or_default();
-    let page = Left { personal: f.personal(token), f, address };
+    let page = Left { personal: f.personal(token), f, address, all: left_all(seat) };
     page.f.answer(&page)
+}
+
+/// Whether the button pressed was "leave everything", as the seat stood before it was taken back.
+fn left_all(seat: &Seat) -> bool {
+    seat.subscription.as_ref().and_then(|row| row.left_how.as_deref()) == Some(How::All.as_str())
 }

@@ -6,6 +6,9 @@ mod de;
 mod en;
 mod fr;
 pub(super) mod joining;
+mod staying;
+
+pub(super) use staying::{Staying, staying};
 
 use crate::values::address::BadAddress;
 
