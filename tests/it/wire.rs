@@ -272,7 +272,7 @@ async fn a_reply_that_comes_before_its_time_is_never_taken_for_a_sent_message() 
 
     let chatty = Act::Raw(b"250 postbox\r\n250 and\r\n250 more\r\n354 still\r\n250 more\r\n".to_vec());
     let postbox = Postbox::start(Script::new().on("EHLO", chatty)).await;
-    assert_broken_at(Stage::MailFrom, &once(&target(&postbox)).await.0, "EHLO");
+    assert_broken_at(Stage::Ehlo, &once(&target(&postbox)).await.0, "EHLO");
 }
 
 #[tokio::test]
@@ -445,4 +445,18 @@ async fn the_bench_sends_what_it_says_and_stops_at_a_refusal() {
     let postbox = Postbox::start(Script::new().on(".", Act::say("554 5.7.1 No"))).await;
     let done = broadsheet::cli::bench::wire::run(&args(Some(format!("127.0.0.1:{}", postbox.port())))).await;
     assert!(done.is_err_and(|error| error.to_string().contains("not taken")));
+}
+
+#[tokio::test]
+async fn a_greeting_that_is_said_twice_is_never_taken_for_an_answer() {
+    let twice = b"220 relay.example ESMTP\r\n220 relay.example ESMTP\r\n";
+    for act in [Act::Raw(twice.to_vec()), Act::Slowly(twice.to_vec())] {
+        let postbox = Postbox::start(Script::new().on("CONNECT", act)).await;
+        let (handover, kept) = once(&target(&postbox)).await;
+        let Handover::Answered(Answer::Broken { stage, why }) = &handover else { panic!("{handover:?}") };
+        // Which of the two sees it depends on when the second comes.
+        assert!([Stage::Greeting, Stage::Ehlo].contains(stage), "{stage:?}: {why}");
+        assert!(kept.is_none() && postbox.mails().is_empty());
+        assert!(!postbox.log().commands.iter().any(|command| command.starts_with("MAIL")));
+    }
 }

@@ -61,6 +61,14 @@ pub enum Pace {
     Pause,
     /// Nothing until the wait is over, then one connection, then one more at a time.
     OneConnection,
+    /// One connection and one message a minute, for the wait or half an hour.
+    OneAMinute,
+    /// One connection and ten messages a minute.
+    TenAMinute,
+    /// One connection at most, for the wait or an hour, then one more at a time.
+    OneAtMost,
+    /// Half as fast; at the third time within an hour nothing until the wait is over.
+    RestAtThird,
     /// Only this connection is worn out: go on at once on a new one.
     NewConnection,
 }
@@ -169,6 +177,10 @@ words! { Pace:
     Slow, "slow", "We go half as fast and climb back.";
     Pause, "pause", "We send nothing there for a while.";
     OneConnection, "one-connection", "We wait, go on over one connection, and add more one at a time.";
+    OneAMinute, "one-a-minute", "We send one message a minute over one connection for a while.";
+    TenAMinute, "ten-a-minute", "We send ten messages a minute over one connection for a while.";
+    OneAtMost, "one-at-most", "We keep to one connection for a while, then add more one at a time.";
+    RestAtThird, "rest-at-third", "We go half as fast; at the third time within an hour we send nothing there for a while.";
     NewConnection, "new-connection", "We go on over a new connection.";
 }
 

@@ -47,7 +47,15 @@ async fn open(target: &Target, address: SocketAddr) -> Result<Wire, Answer> {
     };
     let mut wire = Wire::new(socket);
     let greeting = wire.reply(Stage::Greeting, target.timeouts.greeting).await?;
-    if (200..300).contains(&greeting.code) { Ok(wire) } else { Err(Answer::Reply(greeting)) }
+    if !(200..300).contains(&greeting.code) {
+        return Err(Answer::Reply(greeting));
+    }
+    if wire.has_unread() || wire.interrupted().is_some() {
+        // Taken for the answer to EHLO, it would put every later answer one message off.
+        let why = "the server spoke again after its greeting, before anything was said; nothing was sent";
+        return Err(Answer::Broken { stage: Stage::Greeting, why: why.into() });
+    }
+    Ok(wire)
 }
 
 /// EHLO, STARTTLS, AUTH.

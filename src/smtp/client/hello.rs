@@ -44,11 +44,19 @@ impl Offers {
     }
 }
 
+/// The code of a greeting, which answers no command but STARTTLS and QUIT (RFC 5321 §4.3.2).
+const GREETING: u16 = 220;
+
 /// Says hello; falls back on HELO for servers that do not know EHLO (RFC 5321 §4.1.4).
 pub(super) async fn hello(wire: &mut Wire, target: &Target) -> Result<Offers, Answer> {
     let within = target.timeouts.command;
     wire.write(Stage::Ehlo, format!("EHLO {}\r\n", target.helo).as_bytes(), within).await?;
     let said = wire.lines(Stage::Ehlo, within).await?;
+    if wire.has_unread() || said.code == GREETING {
+        // One answer too many, or a greeting said twice: every later one would be taken for another command's.
+        let why = "the server answered more than it was asked; nothing was sent";
+        return Err(Answer::Broken { stage: Stage::Ehlo, why: why.into() });
+    }
     match said.code {
         200..=299 => Ok(Offers::read(&said.lines)),
         500 | 502 | 504 => {

@@ -26,6 +26,10 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// A rest that an answer asks for without saying how long: Gmail's, which is the one that is documented.
 const REST_MS: i64 = 10 * Millis::MINUTE;
+/// How long a receiver is sent to by the minute that does not say for how long (Yahoo's TS codes: half an hour).
+const TRICKLE_MS: i64 = 30 * Millis::MINUTE;
+/// How long one that counted our connections has only one.
+const ONE_AT_MOST_MS: i64 = Millis::HOUR;
 
 pub(super) struct Worker {
     lane: Arc<Lane>,
@@ -202,9 +206,14 @@ impl Worker {
     /// What the pace learns from an answer: the relay's, or the receiving site's.
     fn learn(&self, laden: &Laden, answer: &Answer, end: &End) {
         let Some(pace) = end.note.pace else { return };
+        let wait_ms = end.note.wait_ms;
         let slow = match pace {
             Pace::Slow => Slow::Halve,
-            Pace::Pause | Pace::OneConnection => Slow::Rest { ms: end.note.wait_ms.unwrap_or(REST_MS) },
+            Pace::Pause | Pace::OneConnection => Slow::Rest { ms: wait_ms.unwrap_or(REST_MS) },
+            Pace::OneAMinute => Slow::Trickle { per_minute: 1, ms: wait_ms.unwrap_or(TRICKLE_MS) },
+            Pace::TenAMinute => Slow::Trickle { per_minute: 10, ms: wait_ms.unwrap_or(TRICKLE_MS) },
+            Pace::OneAtMost => Slow::OneConnection { ms: wait_ms.unwrap_or(ONE_AT_MOST_MS) },
+            Pace::RestAtThird => Slow::RestAtThird { ms: wait_ms.unwrap_or(REST_MS) },
             Pace::NewConnection => {
                 if counts_messages(answer) {
                     let fewer = Slow::FewerPerConnection { carried: self.carried };
