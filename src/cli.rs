@@ -8,6 +8,7 @@ pub mod docs;
 pub mod duration;
 pub mod exit;
 pub mod faultsmtpd;
+pub mod form;
 pub mod hours;
 pub mod issue;
 pub mod issue_file;
@@ -20,6 +21,7 @@ pub mod relay;
 pub mod report;
 pub mod serve;
 pub mod subscriber;
+pub mod welcome;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,6 +69,12 @@ pub enum Command {
     /// Add, import, export and find readers
     #[command(subcommand)]
     Subscriber(subscriber::SubscriberCommand),
+    /// Make sign-up forms, say what they ask, print proof of consent
+    #[command(subcommand)]
+    Form(form::FormCommand),
+    /// Write what new readers get
+    #[command(subcommand)]
+    Welcome(welcome::WelcomeCommand),
     /// Make and look at newsletters
     #[command(subcommand)]
     Newsletter(newsletter::NewsletterCommand),
@@ -139,6 +147,8 @@ async fn run_async(global: Global, command: Command) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(&global, args).await,
         Command::Issue(command) => issue::run(&global, command).await,
         Command::Subscriber(command) => subscriber::run(&global, command).await,
+        Command::Form(command) => form::run(&global, command).await,
+        Command::Welcome(command) => welcome::run(&global, command).await,
         Command::Newsletter(command) => newsletter::run(&global, command).await,
         Command::Relay(command) => relay::run(&global, command).await,
         Command::Admin(command) => admin::run(&global, command).await,

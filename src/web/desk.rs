@@ -8,6 +8,7 @@ mod door;
 mod doubt;
 mod editor;
 mod find;
+mod forms;
 mod frame;
 mod home;
 mod hours;
@@ -18,6 +19,7 @@ mod nodes;
 mod pace;
 mod pacing;
 mod preview;
+mod proof;
 mod reader;
 mod readers;
 mod report;
@@ -30,6 +32,7 @@ mod settings;
 mod state;
 mod testing;
 mod uploading;
+mod welcome;
 mod words;
 
 use axum::Router;
@@ -79,6 +82,7 @@ pub(super) fn router() -> Router<App> {
         )
         .route("/n/{slug}/readers/import/confirm", post(import::confirm))
         .route("/n/{slug}/readers/{reader}", get(reader::show))
+        .route("/n/{slug}/readers/{reader}/proof", get(proof::show))
         .route("/n/{slug}/readers/{reader}/unsubscribe", post(reader::unsubscribe))
         .route("/signin", get(door::show_sign_in).post(door::sign_in))
         .route("/signout", post(door::sign_out))
@@ -88,9 +92,25 @@ pub(super) fn router() -> Router<App> {
         .route("/account/password", post(account::password))
         .route("/account/signout-elsewhere", post(account::sign_out_elsewhere))
         .route("/account/sessions/{session}/end", post(account::end_session))
+        .merge(joining_router())
         .merge(issue_router())
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, policy))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+}
+
+/// The ways in of a newsletter, and what new readers get.
+fn joining_router() -> Router<App> {
+    Router::new()
+        .route("/n/{slug}/forms", get(forms::show))
+        .route("/n/{slug}/forms/new", get(forms::show_new).post(forms::make))
+        .route("/n/{slug}/forms/fields", post(forms::save_fields))
+        .route("/n/{slug}/forms/topics", post(forms::save_topics))
+        .route("/n/{slug}/forms/{form}", get(forms::show_one).post(forms::change))
+        .route("/n/{slug}/forms/{form}/remove", post(forms::remove))
+        .route("/n/{slug}/welcome/new", get(welcome::show_new).post(welcome::make))
+        .route("/n/{slug}/welcome/{id}", get(welcome::show).post(welcome::change))
+        .route("/n/{slug}/welcome/{id}/remove", post(welcome::remove))
+        .route("/n/{slug}/welcome/{id}/test", post(welcome::test))
 }
 
 /// The rooms of one issue.

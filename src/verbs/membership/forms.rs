@@ -16,6 +16,8 @@ use crate::verbs::problem::Problem;
 
 /// Forms of one newsletter: one for each page, poster and partner.
 const FORMS_MAX: usize = 100;
+/// Names that the desk's own addresses have.
+const SLUGS_TAKEN: [&str; 3] = ["new", "fields", "topics"];
 /// Letters of a form's name in addresses.
 const SLUG_LETTERS_MAX: usize = 40;
 /// Letters of a headline, and of everything longer.
@@ -118,7 +120,7 @@ fn no_such_form(slug: &str) -> Problem {
 
 async fn fresh(tx: &mut Tx, newsletter: NewsletterId, slug: &str) -> anyhow::Result<Form> {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if slug.is_empty() || slug.len() > SLUG_LETTERS_MAX || !slug.bytes().all(good) {
+    if slug.is_empty() || slug.len() > SLUG_LETTERS_MAX || !slug.bytes().all(good) || SLUGS_TAKEN.contains(&slug) {
         let why = format!(
             "\"{slug}\" is no name for a form: use a to z, 0 to 9 and -, at most {SLUG_LETTERS_MAX}; nothing was made"
         );

@@ -21,6 +21,7 @@ use crate::store::{Tx, delivery, desk, issue, newsletter, relay, subscription};
 use crate::values::clock::Millis;
 use crate::verbs::app::App;
 use crate::verbs::instance;
+use crate::verbs::membership::spike_now;
 use crate::web::error::{WebError, page};
 use crate::web::see_other;
 
@@ -103,6 +104,8 @@ struct Overview {
     relay: Option<relay::Relay>,
     /// Why nothing leaves this installation, if so.
     hold: Option<String>,
+    /// Sign-ups in an hour, while they are far more than usual.
+    spike: Option<i64>,
 }
 
 /// `/desk` leads to the first newsletter, or to making one.
@@ -114,6 +117,7 @@ pub(super) async fn enter(State(app): State<App>, _who: SignedIn) -> Result<Resp
 pub(super) async fn show(State(app): State<App>, room: Room, Query(said): Query<Said>) -> Result<Response, WebError> {
     let mut overview = read(&mut app.store.read().await?, &room.paper).await?;
     overview.hold = instance::hold(&app).await?;
+    overview.spike = spike_now(&app, room.paper.id).await?.map(|spike| spike.asked);
     let frame = room.frame(&app, Here::Home, "Home").await?.telling(&said);
     page(&home_page(frame, &room.paper, &overview))
 }
@@ -145,6 +149,7 @@ async fn read(tx: &mut Tx, paper: &Newsletter) -> anyhow::Result<Overview> {
             None => None,
         },
         hold: None,
+        spike: None,
     })
 }
 
@@ -254,6 +259,14 @@ fn house(slug: &str, overview: &Overview) -> Vec<HouseLine> {
             words: "The database was restored or moved; somebody must say go.".into(),
             href: at("/settings"),
             link: "Look and release",
+        });
+    }
+    if let Some(asked) = overview.spike {
+        lines.push(HouseLine {
+            state: Ink::new("warn", "people", format!("{} in an hour", count(asked, "sign-up", "sign-ups"))),
+            words: "Far more than usual, so each does a little work first.".into(),
+            href: at("/forms"),
+            link: "Look at the forms",
         });
     }
     lines.push(match &overview.relay {

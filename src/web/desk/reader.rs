@@ -161,6 +161,7 @@ fn letter(kind: &str) -> &'static str {
     match kind {
         "confirm" => "Asked to confirm",
         "notice" => "A notice",
+        "welcome" => "A welcome",
         _ => "A test mail",
     }
 }

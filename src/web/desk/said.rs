@@ -20,7 +20,7 @@ pub(super) struct Told {
 const GOOD: (&str, &str) = ("good", "check");
 const WARN: (&str, &str) = ("warn", "warn");
 
-const SENTENCES: [(&str, (&str, &str), &str); 26] = [
+const SENTENCES: [(&str, (&str, &str), &str); 27] = [
     ("saved", GOOD, "Saved."),
     ("theme", GOOD, "The desk looks as you chose."),
     ("password", GOOD, "The password is changed. Every other browser has been signed out."),
@@ -38,6 +38,7 @@ const SENTENCES: [(&str, (&str, &str), &str); 26] = [
     ("too-late", WARN, "That came too late or too early: the issue is in another state by now. Nothing was changed."),
     ("test", GOOD, "The test is on its way; its reply appears here."),
     ("added", GOOD, "Added."),
+    ("tested", GOOD, "The test is on its way."),
     ("unsubscribed", GOOD, "Unsubscribed. What was queued for this reader will not be sent."),
     ("imported", GOOD, "Imported."),
     ("newsletter", GOOD, "The newsletter is made."),

@@ -9,6 +9,7 @@ use super::card::Card;
 use super::frame::Frame;
 use super::signup::form_token;
 use super::{Said, lost_in, no_such_token};
+use crate::store::newsletter::Newsletter;
 use crate::verbs::app::{App, to_the_end};
 use crate::verbs::membership::{Confirmed, Seat, confirm, confirming, this_was_not_me};
 use crate::web::error::WebError;
@@ -72,8 +73,8 @@ pub(super) async fn not_me(
     else {
         return lost_in(&app);
     };
-    let Some(newsletter) = seat.newsletter else { return lost_in(&app) };
-    let f = Frame::load(&app, &newsletter, "").await?;
+    let Some(newsletter) = &seat.newsletter else { return lost_in(&app) };
+    let f = frame(&app, newsletter, &seat).await?;
     let (heading, lead) = match disowned {
         true => (f.w.disowned_title, f.w.disowned_lead),
         false => (f.w.unchanged_title, f.w.unchanged_lead),
@@ -90,23 +91,28 @@ async fn answer(app: &App, state: Confirmed, token: &str) -> Result<Response, We
     }
 }
 
+/// The frame in the words that the reader chose at the form.
+async fn frame(app: &App, newsletter: &Newsletter, seat: &Seat) -> anyhow::Result<Frame> {
+    Ok(Frame::load(app, newsletter, "").await?.of_reader(seat))
+}
+
 async fn button(app: &App, seat: &Seat, token: &str) -> Result<Response, WebError> {
     let (Some(newsletter), Some(address)) = (&seat.newsletter, masked(seat)) else { return lost_in(app) };
-    let f = Frame::load(app, newsletter, "").await?;
+    let f = frame(app, newsletter, seat).await?;
     let page = Button { f, address, token: token.to_owned() };
     page.f.answer(&page)
 }
 
 async fn welcome(app: &App, seat: &Seat) -> Result<Response, WebError> {
     let Some(newsletter) = &seat.newsletter else { return lost_in(app) };
-    let f = Frame::load(app, newsletter, "").await?;
+    let f = frame(app, newsletter, seat).await?;
     let page = In { front: f.latest.clone(), f, show_headlines: false };
     page.f.answer(&page)
 }
 
 async fn expired(app: &App, seat: &Seat, lead: fn(&Frame) -> &'static str) -> Result<Response, WebError> {
     let Some(newsletter) = &seat.newsletter else { return lost_in(app) };
-    let f = Frame::load(app, newsletter, "").await?;
+    let f = frame(app, newsletter, seat).await?;
     let page = Expired { lead: lead(&f), shown: form_token(app, newsletter), f };
     page.f.answer_with(StatusCode::GONE, &page)
 }

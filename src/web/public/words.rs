@@ -2,9 +2,12 @@
 //! braces are named where they are used. A newsletter in a language that is not here gets the English pages, with
 //! the issues themselves in their own language and direction.
 
+mod ar;
 mod de;
 mod en;
+mod es;
 mod fr;
+mod ja;
 pub(super) mod joining;
 mod staying;
 
@@ -168,6 +171,9 @@ pub(super) fn words(language: &str) -> &'static Words {
     match language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase().as_str() {
         "de" => &de::WORDS,
         "fr" => &fr::WORDS,
+        "es" => &es::WORDS,
+        "ja" => &ja::WORDS,
+        "ar" => &ar::WORDS,
         _ => &en::WORDS,
     }
 }
@@ -205,14 +211,14 @@ mod tests {
 
     #[test]
     fn languages_find_their_words() {
-        for (asked, got) in [("en", "en"), ("de-AT", "de"), ("FR", "fr"), ("ar", "en"), ("", "en")] {
+        for (asked, got) in [("en", "en"), ("de-AT", "de"), ("FR", "fr"), ("ar-EG", "ar"), ("pt", "en"), ("", "en")] {
             assert_eq!(words(asked).language, got);
         }
     }
 
     #[test]
     fn places_are_the_same_in_every_language() {
-        for language in ["en", "de", "fr"] {
+        for language in ["en", "de", "fr", "es", "ja", "ar"] {
             let w = words(language);
             for text in [w.check_lead, w.confirm_lead, w.leave_lead, w.left_lead, w.goes_to] {
                 assert_eq!(text.matches("{address}").count(), 1, "{language}: {text}");
