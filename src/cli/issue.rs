@@ -106,6 +106,9 @@ pub struct TestArgs {
     /// An address; may be given more than once
     #[arg(long, required = true, value_name = "ADDRESS")]
     pub to: Vec<String>,
+    /// Do not wait for what the relay says
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 #[derive(Debug, Args)]

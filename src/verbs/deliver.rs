@@ -33,9 +33,14 @@ use maker::Makers;
 use peers::Peers;
 use writer::Writer;
 
+/// What one connection has marked and unanswered at most, whatever its relay allows: what is on the wire to a far relay
+/// with CHUNKING, and one marked ahead.
+pub(in crate::verbs) const MARKED_MAX: u32 = WINDOW_AUTO + worker::AHEAD as u32;
+
 pub use sheet::return_domain;
 pub(in crate::verbs) use writer::INFLIGHT_LEASE_MS;
 
+use crate::smtp::client::WINDOW_AUTO;
 use crate::store::delivery::claim;
 use crate::store::{issue, letter};
 use crate::values::clock::Millis;

@@ -1,11 +1,16 @@
 //! Test mails: an issue as it would go out, to colleagues. They lie in the out-tray like every letter, so their replies
 //! are on their rows; no reader's delivery is touched.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::app::App;
 use super::deliver::sheet::Sheet;
 use super::editing::rendering;
 use super::problem::Problem;
 use super::refusal::Refusal;
+use crate::delivery::state::DeliveryState;
 use crate::issue::message::Sending;
 use crate::store::letter::{self, LetterKind, NewLetter};
 use crate::store::{allowance, event};
@@ -62,6 +67,52 @@ pub async fn send_test(app: &App, issue: IssueId, to: &[Address]) -> anyhow::Res
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(letters)
+}
+
+/// Between two looks at the letters.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What became of a test mail.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Answered {
+    pub address: String,
+    pub state: DeliveryState,
+    /// What the relay said: the end of it, or why it is tried again.
+    pub code: Option<i64>,
+    pub reply: String,
+}
+
+impl Answered {
+    /// Nothing more will be heard of it.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        !matches!(self.state, DeliveryState::Pending | DeliveryState::Claimed | DeliveryState::Inflight)
+    }
+}
+
+/// Waits until all of these letters have an answer, but no longer than `patience`; gives how they stand then.
+/// Somebody else sends them: a running `serve`.
+///
+/// # Errors
+/// When the store cannot.
+pub async fn answers(app: &App, letters: &[LetterId], patience: Duration) -> anyhow::Result<Vec<Answered>> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let mut tx = app.store.read().await?;
+        let mut seen = Vec::with_capacity(letters.len());
+        for id in letters {
+            let Some(row) = letter::by_id(&mut tx, *id).await? else { continue };
+            let state = row.state.parse().unwrap_or(DeliveryState::Pending);
+            let reply = row.reply_text.or(row.reason).unwrap_or_default();
+            seen.push(Answered { address: row.address, state, code: row.reply_code, reply });
+        }
+        drop(tx);
+        let heard = seen.iter().all(|letter| letter.is_over() || !letter.reply.is_empty());
+        if heard || Instant::now() >= deadline {
+            return Ok(seen);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// A letter is signed when it leaves, so the signature that a sheet puts first is taken off again.

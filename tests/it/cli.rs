@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
+use crate::postbox::{Act, Postbox, Script};
+
 /// A folder of one test's own, removed with it.
 pub(crate) struct Folder(PathBuf);
 
@@ -263,6 +265,34 @@ fn one_folder_is_served_once_while_other_commands_go_on() {
     assert_eq!(serving.terminate(), Some(0));
     let again = Serving::start(&folder);
     assert_eq!(again.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_mail_is_answered_with_what_the_relay_said_or_where_it_will_stand() {
+    let refusal = Act::say("550 5.7.1 Not from here");
+    let postbox = Postbox::start(Script::new().on("RCPT TO:<COLIN", refusal)).await;
+    let folder = Folder::new();
+    create_newsletter(&folder, &format!("smtp://127.0.0.1:{}", postbox.port()));
+    let file = folder
+        .write("issue.md", "---\nsubject: Low tide\npreheader: What it left\n---\n\n## A boat\n\nIt was there.\n");
+    let file = file.display().to_string();
+    let added = ok(&folder, &["issue", "add", &file, "--newsletter", "tidewater", "--json"]).json();
+    let id = added["id"].as_str().expect("an id").to_owned();
+    let test = ["issue", "test", &id, "--to", "ann@readers.example"];
+
+    let waits = ok(&folder, &[&test[..], &["--no-wait"]].concat());
+    assert!(waits.out.contains("ann@readers.example: waits"), "{waits:?}");
+    assert!(waits.err.contains("start one if none runs") && waits.err.contains(&format!("/desk/issue/{id}/test")));
+
+    let serving = Serving::start(&folder);
+    let taken = ok(&folder, &test);
+    assert!(taken.out.contains("ann@readers.example: taken by the relay: 250 "), "{taken:?}");
+    let both = run(&folder, &[&test[..], &["--to", "colin@readers.example", "--json"]].concat());
+    assert_eq!(both.code, 1, "{both:?}");
+    let answers = both.json()["answers"].clone();
+    assert_eq!((&answers[0]["state"], &answers[1]["state"]), (&"sent".into(), &"failed".into()), "{answers}");
+    assert!(answers[1]["reply"].as_str().is_some_and(|reply| reply.contains("Not from here")), "{answers}");
+    assert_eq!(serving.terminate(), Some(0));
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! `issue add`, `test`, `send`: from a file to the readers.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::manage::{newsletter_of, say_hours, wished};
 use super::{Global, SendArgs, TestArgs, known, watch};
-use crate::cli::{issue_file, print};
+use crate::cli::{exit, issue_file, print};
+use crate::delivery::state::DeliveryState;
 use crate::schedule::{wall, zone};
 use crate::store::newsletter::Newsletter;
 use crate::values::address::Address;
@@ -17,7 +19,10 @@ use crate::verbs::hours::{self, Begin};
 use crate::verbs::newsletters;
 use crate::verbs::problem::Problem;
 use crate::verbs::publish::{self, Published};
-use crate::verbs::test_mail;
+use crate::verbs::test_mail::{self, Answered};
+
+/// How long a test's answer is waited for: a relay that is well answers within a second.
+const ANSWER_WAITED_FOR: Duration = Duration::from_secs(15);
 
 pub(super) async fn add(global: &Global, app: &App, file: &Path, newsletter: &str) -> anyhow::Result<()> {
     let source = issue_file::read(file)?;
@@ -40,12 +45,34 @@ pub(super) async fn test(global: &Global, app: &App, args: TestArgs) -> anyhow::
     };
     let to: Vec<Address> = args.to.iter().map(parse).collect::<Result<_, _>>()?;
     let letters = test_mail::send_test(app, args.id, &to).await?;
-    let many = letters.len();
-    told(
-        global,
-        &json!({ "id": args.id, "letters": letters }),
-        &format!("{many} test mails wait; a running `broadsheet serve` sends them within a second."),
-    )
+    let patience = if args.no_wait { Duration::ZERO } else { ANSWER_WAITED_FOR };
+    let answers = test_mail::answers(app, &letters, patience).await?;
+    if global.json {
+        print::json(&json!({ "id": args.id, "letters": letters, "answers": answers }))?;
+    } else {
+        answers.iter().try_for_each(|answer| print::line(&answered(answer)))?;
+        if answers.iter().any(|answer| !answer.is_over()) {
+            print::note(&format!(
+                "What waits is sent by a running `broadsheet serve`; start one if none runs. Its answer then stands at \
+                 {}/desk/issue/{}/test",
+                app.config.public_url, args.id
+            ));
+        }
+    }
+    let refused = answers.iter().any(|answer| answer.is_over() && answer.state != DeliveryState::Sent);
+    if refused { Err(exit::Silent(exit::FAILED).into()) } else { Ok(()) }
+}
+
+fn answered(answer: &Answered) -> String {
+    let code = answer.code.map(|code| format!("{code} ")).unwrap_or_default();
+    let (address, reply) = (&answer.address, format!("{code}{}", answer.reply));
+    match answer.state {
+        DeliveryState::Sent => format!("{address}: taken by the relay: {reply}"),
+        DeliveryState::InDoubt => format!("{address}: nobody knows whether the relay took it: {reply}"),
+        _ if answer.is_over() => format!("{address}: refused: {reply}"),
+        _ if answer.reply.is_empty() => format!("{address}: waits"),
+        _ => format!("{address}: is tried again later: {reply}"),
+    }
 }
 
 pub(super) async fn send(global: &Global, app: &App, args: SendArgs) -> anyhow::Result<()> {

@@ -46,6 +46,36 @@ pub struct Bounds {
     pub limits: Limits,
 }
 
+impl Bounds {
+    /// One node's part of them, where several send: `node` is how many there are, and which of them it is. Never less
+    /// than one connection, and a rate that cannot be split is counted over the next longer span.
+    #[must_use]
+    pub fn part(&self, node: (u32, u32)) -> Self {
+        let (nodes, place) = (node.0.max(1), node.1);
+        let share = |many: u32| many / nodes + u32::from(place < many % nodes);
+        let Limits { mut per_second, mut per_minute, mut per_hour, per_day } = self.limits;
+        // One a second is sixty a minute, and those can be split.
+        let widen = |short: &mut Option<u32>, long: &mut Option<u32>| {
+            if let Some(many) = short.take_if(|many| *many < nodes) {
+                let widened = many.saturating_mul(60);
+                *long = Some(long.map_or(widened, |long| long.min(widened)));
+            }
+        };
+        widen(&mut per_second, &mut per_minute);
+        widen(&mut per_minute, &mut per_hour);
+        let share_of = |limit: Option<u32>| limit.map(|many| share(many).max(1));
+        Self {
+            connections: share(self.connections).max(1),
+            limits: Limits {
+                per_second: share_of(per_second),
+                per_minute: share_of(per_minute),
+                per_hour: share_of(per_hour),
+                per_day: share_of(per_day),
+            },
+        }
+    }
+}
+
 /// How long a message is put off that was to go soon and for which there is no room to wait.
 pub const SOON_MS: i64 = 300;
 /// Seats that a site begins with: a dead one never has more, and a live one has them all after a few answers.

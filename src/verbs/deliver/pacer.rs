@@ -189,7 +189,7 @@ impl Pacer {
         let now = self.now();
         let mut state = self.state();
         let site = state.site_of(to);
-        let bounds = state.per_site.then(|| state.sites.rule(&site).bounds());
+        let bounds = state.per_site.then(|| state.sites.rule(&site).bounds().part(state.node));
         let seats = state.seats(now).max(1);
         let admit = state.gate.ask(&site, seats, bounds.as_ref(), now);
         if admit == Admit::Go {
@@ -231,7 +231,7 @@ impl Pacer {
             drop(state);
             return self.hungry.notify_one();
         };
-        let bounds = state.per_site.then(|| state.sites.rule(site).bounds());
+        let bounds = state.per_site.then(|| state.sites.rule(site).bounds().part(state.node));
         state.gate.slow(site, slow, begun, bounds.as_ref(), now);
     }
 

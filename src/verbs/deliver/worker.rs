@@ -20,7 +20,7 @@ use crate::values::clock::Millis;
 use crate::verbs::failpoint;
 
 /// Messages of a connection that are marked before the wire asks for them, so that a commit is over when it does.
-const AHEAD: usize = 1;
+pub(super) const AHEAD: usize = 1;
 /// A connection with nothing to carry is closed after this long: shorter than any relay's own patience.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -187,7 +187,7 @@ impl Worker {
     fn conclude(&self, laden: &Laden, answer: &Answer) -> Ended {
         let now = self.lane.app.clock.now();
         let app = &self.lane.app;
-        let (end, fault) = app.replies.step(Speaker::Relay, laden.made.job.tried(now), answer, super::chance());
+        let (mut end, fault) = app.replies.step(Speaker::Relay, laden.made.job.tried(now), answer, super::chance());
         if end.to == DeliveryState::Sent {
             self.lane.works();
         }
@@ -199,6 +199,11 @@ impl Worker {
         }
         self.learn(laden, answer, &end);
         let ended = site_of_it(answer, &end);
+        if end.to == DeliveryState::InDoubt {
+            // For whoever looks for it in the relay's log.
+            let heard = end.said.text.take().unwrap_or_default();
+            end.said.text = Some(format!("{heard} (connection {})", self.seat + 1));
+        }
         self.lane.writer.settle(laden.made.job.key(), end);
         ended
     }

@@ -6,7 +6,7 @@ use crate::store::newsletter::Newsletter;
 use crate::store::relay::{self, Relay};
 use crate::values::clock::Millis;
 use crate::verbs::app::App;
-use crate::verbs::pace;
+use crate::verbs::{deliver, pace};
 
 /// Receiving sites shown for one relay: those in trouble, and no more than a screen of them.
 const SITES_SHOWN: usize = 20;
@@ -88,10 +88,17 @@ async fn standing(app: &App, tx: &mut Tx, row: Relay, weight: i64) -> anyhow::Re
         per_day: row.per_day,
         used_in_hour,
         used_in_day,
-        in_doubt_max: row.in_doubt_max,
+        in_doubt_max: in_doubt_max(&row),
         sites: app.troubles.of(Some(row.id)).into_iter().take(SITES_SHOWN).map(site).collect(),
         name: row.name,
     })
+}
+
+/// Connections times what each may have marked and unanswered, and never more than the relay's bound.
+fn in_doubt_max(row: &Relay) -> i64 {
+    let most = i64::from(row.connections_most()).max(1);
+    let each = (row.in_doubt_max / most).max(1).min(i64::from(deliver::MARKED_MAX));
+    (most * each).min(row.in_doubt_max)
 }
 
 fn used_up(row: &Relay, in_hour: u32, in_day: u32) -> Option<&'static str> {

@@ -171,6 +171,24 @@ fn the_bounds_of_the_table_and_a_trickle_are_kept() {
 }
 
 #[test]
+fn nodes_share_a_sites_bounds_and_their_parts_add_up() {
+    let bounds = |connections, per_second, per_minute, per_day| Bounds {
+        connections,
+        limits: Limits { per_second, per_minute, per_hour: None, per_day },
+    };
+    let whole = bounds(20, Some(10), None, Some(1_000));
+    let parts: Vec<Bounds> = (0..3).map(|place| whole.part((3, place))).collect();
+    assert_eq!(parts.iter().map(|part| part.connections).collect::<Vec<_>>(), [7, 7, 6]);
+    assert_eq!(parts.iter().filter_map(|part| part.limits.per_second).sum::<u32>(), 10);
+    assert_eq!(parts.iter().filter_map(|part| part.limits.per_day).sum::<u32>(), 1_000);
+    assert_eq!(whole.part((1, 0)), whole);
+    assert_eq!(bounds(1, Some(1), None, None).part((3, 2)), bounds(1, None, Some(20), None));
+    assert_eq!(bounds(1, Some(1), Some(30), None).part((3, 0)), bounds(1, None, Some(10), None));
+    let slow = bounds(1, None, Some(1), None).part((3, 1));
+    assert_eq!((slow.limits.per_minute, slow.limits.per_hour), (None, Some(20)));
+}
+
+#[test]
 fn rests_and_meters_outlive_the_process() {
     let (mut gate, site) = (Gate::default(), key("google"));
     let bounds = Bounds { connections: 9, limits: Limits { per_day: Some(1), ..Limits::default() } };
