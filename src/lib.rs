@@ -63,6 +63,15 @@
 //! 5. [`delivery::outcome`] turns the reply into an outcome; one writer settles it on the row. When no row is
 //!    unfinished, the issue is `sent`.
 //!
+//! # Joining
+//!
+//! 1. `web::public` draws a form as a page, as HTML to paste, and as JSON; all three hand a `SignUp` to
+//!    [`verbs::membership`].
+//! 2. Its guards count by network, domain, newsletter and house, ask for work while sign-ups spike, and let one mailbox
+//!    get three letters a day at most. What they say depends on how often was asked, never on who is known.
+//! 3. One transaction writes the subscription, its answers, a sealed line of consent, and the letter that asks.
+//! 4. The button of that letter's page makes the reader active, adds a line, and begins the welcome (docs/joining.md).
+//!
 //! # Unsubscribing
 //!
 //! 1. A mail program POSTs `List-Unsubscribe=One-Click` to `/r/TOKEN/unsubscribe` ([`web::public`]), or a reader presses

@@ -401,3 +401,52 @@ on_every_engine! {
     an_issue_goes_from_the_review_to_the_report,
     a_list_is_shown_before_it_is_taken,
 }
+
+#[tokio::test]
+async fn forms_welcome_and_proof_are_made_on_the_desk() {
+    let app = TestApp::new().await;
+    let (mut browser, newsletter) = desk(&app, "smtp://127.0.0.1:9", 1).await;
+    let room = "/desk/n/tidewater";
+    let said = browser.post(&format!("{room}/forms/fields"), &[("lines", "boat = Your boat : ship")]).await;
+    assert!(
+        said.status == 422 && said.body.contains("is no type of a field") && said.body.contains("Nothing was saved")
+    );
+    let said = browser.post(&format!("{room}/forms/fields"), &[("lines", "boat = Your boat")]).await;
+    assert_eq!((said.status, said.location()), (303, "/desk/n/tidewater/forms?said=saved"));
+    let fields = [("slug", "sailors"), ("title", "For sailors"), ("challenge", "auto"), ("open", "yes")];
+    let wrong: Vec<_> = fields.into_iter().chain([("single_reason", "so")]).collect();
+    let said = browser.post(&format!("{room}/forms/new"), &wrong).await;
+    assert!(
+        said.status == 422 && said.body.contains("in a sentence why") && said.body.contains("value=\"For sailors\"")
+    );
+    let good: Vec<_> = fields.into_iter().chain([("asks", "boat"), ("asks", "name")]).collect();
+    let said = browser.post(&format!("{room}/forms/new"), &good).await;
+    assert_eq!(said.location(), "/desk/n/tidewater/forms/sailors?said=saved");
+    let page = browser.get(&format!("{room}/forms/sailors")).await;
+    assert!(page.body.contains("value=\"boat\" checked") && page.body.contains("Version 1"), "{}", page.body);
+    assert!(browser.get("/tidewater/form/sailors").await.body.contains("Your boat"));
+
+    let mail = "---\nsubject: Good that you are here\n---\n\nHello.\n";
+    let fields = [("source", mail), ("hours", "72"), ("on", "yes")];
+    let said = browser.post(&format!("{room}/welcome/new"), &fields).await;
+    let address = said.location().split('?').next().unwrap_or_default().to_owned();
+    assert!(said.status == 303 && browser.get(&address).await.body.contains("value=\"72\""), "{address}");
+    assert!(browser.get(&format!("{room}/forms")).await.body.contains("Good that you are here"));
+    let said = browser.post(&format!("{address}/test"), &[("address", "ines@tidewater.example")]).await;
+    assert_eq!(said.status, 303);
+    assert_eq!(browser.post(&format!("{address}/remove"), &[]).await.status, 303);
+    assert_eq!(browser.post(&format!("{room}/forms/sailors/remove"), &[]).await.status, 303);
+    assert_eq!(browser.get("/tidewater/form/sailors").await.status, 404);
+
+    let mut tx = app.store.read().await.expect("reads");
+    let reader =
+        broadsheet::store::subscription::after(&mut tx, newsletter, broadsheet::values::ids::SubscriberId(0), 1);
+    let reader = reader.await.expect("reads").remove(0).id;
+    drop(tx);
+    let page = browser.get(&format!("{room}/readers/{reader}/proof")).await;
+    assert!(page.status == 200 && page.body.contains("As the subscription has it"), "{}", page.body);
+    let mut stranger = browser.another();
+    for path in ["/forms", "/forms/main", "/welcome/new"] {
+        assert_eq!(stranger.get(&format!("{room}{path}")).await.status, 303, "{path}");
+    }
+}

@@ -16,6 +16,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::app::{Engine, NOW, TestApp, engines};
+use crate::cli;
 use crate::public::{Site, text};
 
 const FIELDS: &str = "boat! = Your boat : choice : sail | motor\nlength = Length : number\nborn = Born on : date\n\
@@ -556,4 +557,33 @@ async fn an_answer_takes_as_long_for_known_addresses_as_for_others() {
     }
     let least = differences.iter().min().expect("three rounds");
     assert!(*least <= Duration::from_millis(10), "{differences:?}");
+}
+
+#[test]
+fn a_shell_makes_forms_and_writes_a_welcome() {
+    let folder = cli::Folder::new();
+    let made =
+        ["newsletter", "create", "The Tidewater Brief", "--slug", "tidewater", "--from", "Ines <b@tide.example>"];
+    cli::ok(&folder, &[&made[..], &["--postal-address", "Quay House", "--zone", "Europe/Lisbon"]].concat());
+    cli::ok(&folder, &["form", "fields", "tidewater", "--set", "boat! = Your boat : choice : sail | motor"]);
+    let shown = cli::ok(&folder, &["--json", "form", "add", "tidewater", "fair", "--asks", "name,boat"]).json();
+    assert_eq!((shown["form"]["asks"].as_str(), shown["form"]["version"].as_i64()), (Some("name,boat"), Some(1)));
+    let reason = "Asked in person, with a signature on paper";
+    let shown = cli::ok(&folder, &["--json", "form", "set", "tidewater", "fair", "--single-opt-in", reason]).json();
+    assert_eq!((shown["form"]["single_reason"].as_str(), shown["form"]["version"].as_i64()), (Some(reason), Some(2)));
+    let refused = cli::run(&folder, &["form", "set", "tidewater", "fair", "--asks", "shoes"]);
+    assert!(refused.code != 0 && refused.err.contains("nothing was saved"), "{refused:?}");
+    assert_eq!(cli::ok(&folder, &["--json", "form", "list", "tidewater"]).json().as_array().map(Vec::len), Some(2));
+    let mail = folder.write("hello.md", &welcome("Hello"));
+    let mail = mail.display().to_string();
+    let steps = cli::ok(&folder, &["--json", "welcome", "add", "tidewater", &mail, "--after", "3d"]).json();
+    assert_eq!((steps[0]["delay_ms"].as_i64(), steps[0]["subject"].as_str()), (Some(3 * Millis::DAY), Some("Hello")));
+    let id = steps[0]["id"].as_str().expect("an id");
+    assert!(!cli::ok(&folder, &["welcome", "set", "tidewater", id, "--on", "false"]).out.is_empty());
+    cli::ok(&folder, &["welcome", "remove", "tidewater", id]);
+    let add = ["subscriber", "add", "ann@readers.example", "--newsletter", "tidewater", "--consent", "at the fair"];
+    cli::ok(&folder, &add);
+    let proof = cli::ok(&folder, &["form", "proof", "tidewater", "ann@readers.example"]).out;
+    assert!(proof.contains("No line was kept") && proof.contains("at the fair"), "{proof}");
+    cli::ok(&folder, &["form", "remove", "tidewater", "fair"]);
 }

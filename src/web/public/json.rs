@@ -227,7 +227,7 @@ async fn take(
             return Ok(refused(StatusCode::UNPROCESSABLE_ENTITY, "answer", field, &bad));
         }
     };
-    let page = page_of(app, headers, newsletter);
+    let page = page_of(app, headers, newsletter, form);
     let form = SignUp { ip, page, ..filled(newsletter, form, &address, &answers, &pairs) };
     let app2 = app.clone();
     let signed_up = to_the_end(async move { membership::sign_up(&app2, form).await }).await?;

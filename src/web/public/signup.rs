@@ -154,7 +154,7 @@ pub(super) async fn submit(
         let page = signup_page(&app, &newsletter, &form, typed, &headers).await?;
         return page.f.answer_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
     };
-    let page = page_of(&app, &headers, &newsletter);
+    let page = page_of(&app, &headers, &newsletter, &form);
     let filled = filled(&newsletter, &form, address, answers, &pairs);
     let (app2, form) = (app.clone(), SignUp { ip, page, ..filled });
     let signed_up = to_the_end(async move { membership::sign_up(&app2, form).await }).await?;
@@ -294,10 +294,11 @@ pub(super) fn form_token(app: &App, newsletter: &Newsletter) -> String {
 }
 
 /// The page that the form stood on: what the browser says of itself, else our own page.
-pub(super) fn page_of(app: &App, headers: &HeaderMap, newsletter: &Newsletter) -> String {
+pub(super) fn page_of(app: &App, headers: &HeaderMap, newsletter: &Newsletter, form: &Form) -> String {
     let said = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let theirs = said(header::REFERER).or_else(|| said(header::ORIGIN)).filter(|url| url.starts_with("http"));
     let ours = Frame::of(app, newsletter).absolute();
+    let ours = if form.is_main() { ours } else { format!("{ours}/form/{}", form.slug) };
     theirs.map_or(ours, |url| url.chars().take(PAGE_LETTERS_MAX).collect())
 }
 
