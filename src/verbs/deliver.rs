@@ -7,6 +7,7 @@
 //! transaction that waits for the network.
 
 pub(super) mod job;
+mod laden;
 mod lane;
 mod line;
 mod maker;
@@ -33,9 +34,9 @@ use maker::Makers;
 use peers::Peers;
 use writer::Writer;
 
-/// What one connection has marked and unanswered at most, whatever its relay allows: what is on the wire to a far relay
-/// with CHUNKING, and one marked ahead.
-pub(in crate::verbs) const MARKED_MAX: u32 = WINDOW_AUTO + worker::AHEAD as u32;
+/// Messages marked and unanswered for each connection at most: a far relay's window, and what is marked ahead while the
+/// disk is slow. A relay with one connection has no use for all that one with twenty may have in doubt.
+pub(in crate::verbs) const MARKED_MAX: u32 = WINDOW_AUTO + 4;
 
 pub use sheet::return_domain;
 pub(in crate::verbs) use writer::INFLIGHT_LEASE_MS;

@@ -1,19 +1,20 @@
 //! A relay as its connections see it: where it is, what is ready for it, and whether it rests.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::job::{Job, Key, Made};
+use super::laden::Laden;
 use super::maker::Spare;
 use super::night;
 use super::pacer::Pacer;
 use super::ready::{Ready, Taken};
 use super::writer::Writer;
 use crate::delivery::outcome::{Fault, Pace, Speaker};
-use crate::delivery::pace::gate::Admit;
+use crate::delivery::pace::gate::{Admit, Ended};
 use crate::delivery::pace::sites::SiteKey;
 use crate::delivery::reply::Answer;
 use crate::delivery::retry::relay_rest_ms;
@@ -25,7 +26,7 @@ use crate::store::relay;
 use crate::values::clock::Millis;
 use crate::values::ids::{NewsletterId, RelayId};
 use crate::verbs::app::App;
-use crate::verbs::warm_up;
+use crate::verbs::{failpoint, warm_up};
 
 /// Where there is no row to write a rest on (the demo's catcher), and until a rest is written, a fault is waited out
 /// for this long.
@@ -54,6 +55,8 @@ pub(super) struct Lane {
     faulty: AtomicBool,
     /// What is being written about the relay.
     notes: TaskTracker,
+    /// Held by the one who has messages marked ahead, so that no more than may be in doubt are.
+    stocking: Mutex<()>,
 }
 
 impl Lane {
@@ -79,6 +82,7 @@ impl Lane {
             telling: AtomicBool::new(false),
             faulty: AtomicBool::new(false),
             notes: TaskTracker::new(),
+            stocking: Mutex::new(()),
         }
     }
 
@@ -122,6 +126,9 @@ impl Lane {
     /// Waits until a message may be taken; `false` when nothing will come any more.
     pub(super) async fn there(&self) -> bool {
         while self.ready.there().await {
+            if self.ready.has_marked() {
+                return true;
+            }
             match self.pacer.opens_at() {
                 None => return true,
                 Some(until) => self.pacer.changed(until).await,
@@ -131,7 +138,7 @@ impl Lane {
     }
 
     /// The next message that may go, if there is one.
-    pub(super) fn take(&self) -> Option<Made> {
+    fn take(&self) -> Option<Made> {
         if self.pacer.opens_at().is_some() {
             return None;
         }
@@ -147,6 +154,64 @@ impl Lane {
             }
         }
         made
+    }
+
+    /// Has messages marked before a connection asks for them, so that their commit is over when it does.
+    pub(super) fn stock(&self) {
+        let _alone = self.stocking.lock().unwrap_or_else(PoisonError::into_inner);
+        while !self.is_over() && !self.is_resting() && self.ready.is_short() {
+            let Some(made) = self.take() else { return };
+            self.ready.put_marked(self.begin(made));
+        }
+    }
+
+    /// Orders a message's mark: it is committed while what goes before is on its way.
+    fn begin(&self, made: Made) -> Laden {
+        failpoint::pass("before-mark");
+        self.writer.begun();
+        let mark = self.writer.mark(made.job.key());
+        let (site, begun) = (self.pacer.site_of(&made.outgoing.rcpt_to), self.app.clock.now());
+        let patience = self.pacer.patience(&site);
+        Laden { made, mark, again: false, passed: AtomicBool::new(false), site, begun, patience }
+    }
+
+    /// For a connection that is free: the message that was marked first.
+    pub(super) fn next_marked(&self) -> Option<Laden> {
+        self.stock();
+        let (laden, more) = self.ready.take_marked()?;
+        self.stock();
+        if more {
+            self.ready.ring();
+        }
+        Some(laden)
+    }
+
+    /// A message is no longer in hand, and what that says of its receiving site.
+    pub(super) fn ended(&self, laden: &Laden, ended: Ended) {
+        self.pacer.off_wire(&laden.site, laden.begun, ended);
+        self.ready.unblock();
+        self.writer.ended();
+    }
+
+    /// What was marked and cannot go now: nothing was sent and nothing counts.
+    pub(super) fn put_back(&self, laden: Laden) {
+        self.ended(&laden, Ended::Unknown);
+        self.untried(laden.made.job.key(), Said::default());
+    }
+
+    /// The same for everything that no connection has taken.
+    pub(super) fn put_all_back(&self) {
+        let _alone = self.stocking.lock().unwrap_or_else(PoisonError::into_inner);
+        for laden in self.ready.drain_marked() {
+            self.put_back(laden);
+        }
+    }
+
+    /// Nothing was sent and nothing counts: pending again, and the next claim finds out why.
+    pub(super) fn untried(&self, key: Key, said: Said) {
+        let (next_at, to) = (self.app.clock.now(), DeliveryState::Pending);
+        let note = Note::default();
+        self.writer.settle(key, End { to, next_at, tried: false, said, reason: None, hard: false, note });
     }
 
     /// Waits until the connection with this number may be open; `false` when the line ends.
@@ -218,6 +283,7 @@ impl Lane {
         }
         self.faulty.store(true, Ordering::SeqCst);
         self.give_back(self.ready.hold().iter().map(|made| made.job.key()));
+        self.put_all_back();
         let (lane, answer) = (Arc::clone(self), answer.clone());
         self.notes.spawn(async move {
             let until = match pause(&lane.app, lane.relay, fault, wait_ms, &answer).await {

@@ -151,6 +151,7 @@ impl Line {
             tracing::warn!("some messages did not end in time; the ledger holds them as in doubt");
             workers.shutdown().await;
         }
+        lane.put_all_back();
         ended.cancel();
         // A keeper that panicked has nothing to end.
         let _ = keeper.await;

@@ -133,7 +133,7 @@ impl Pacer {
     pub(super) fn opens_at(&self) -> Option<Millis> {
         let now = self.now();
         let mut state = self.state();
-        if state.on_wire >= state.in_doubt_max {
+        if state.on_wire >= state.in_doubt_max.min((state.most * super::MARKED_MAX) as usize) {
             return Some(now.plus(FULL_MS));
         }
         if state.limits(now).is_none() {

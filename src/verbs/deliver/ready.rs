@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::job::Made;
+use super::laden::Laden;
 use crate::delivery::pace::gate::{Admit, SOON_MS};
 use crate::values::clock::Millis;
 
@@ -18,6 +19,11 @@ use crate::values::clock::Millis;
 const ASIDE_MAX: usize = 128;
 /// The same for all domains.
 const ASIDE_ALL_MAX: usize = 512;
+/// Messages marked ahead at one relay, whatever it may have in doubt: with a commit of 10 ms, enough for 6,000 a second.
+const DEPTH_MAX: usize = 63;
+/// After so many messages whose marks were on the disk in time, one less is marked ahead: what lies there is in doubt
+/// if this machine dies, so there is no more of it than the disk's slowness needs.
+const IN_TIME_FOR_LESS: u32 = 256;
 
 #[derive(Default)]
 pub(super) struct Ready {
@@ -39,6 +45,11 @@ struct State {
     blocked: bool,
     held: bool,
     closed: bool,
+    /// Their marks are ordered; no connection has taken them yet.
+    marked: VecDeque<Laden>,
+    /// How many are to lie there beyond the first.
+    depth: usize,
+    in_time: u32,
 }
 
 /// What was found in the queue.
@@ -111,6 +122,38 @@ impl Ready {
         taken
     }
 
+    /// Whether the next message should be marked, so that the disk keeps up with the wire.
+    pub(super) fn is_short(&self) -> bool {
+        let state = self.state();
+        state.marked.len() <= state.depth
+    }
+
+    pub(super) fn put_marked(&self, laden: Laden) {
+        self.state().marked.push_back(laden);
+    }
+
+    /// The message that was marked first, and whether others are left.
+    pub(super) fn take_marked(&self) -> Option<(Laden, bool)> {
+        let mut state = self.state();
+        let laden = state.marked.pop_front()?;
+        state.in_time += 1;
+        if state.in_time >= IN_TIME_FOR_LESS {
+            (state.in_time, state.depth) = (0, state.depth.saturating_sub(1));
+        }
+        Some((laden, !state.marked.is_empty()))
+    }
+
+    /// A connection had to wait for a mark: from here on more are ordered ahead, as far as what may be in doubt allows.
+    pub(super) fn waited(&self) {
+        let mut state = self.state();
+        (state.in_time, state.depth) = (0, (state.depth + 1).min(DEPTH_MAX));
+    }
+
+    /// What is marked and was not taken.
+    pub(super) fn drain_marked(&self) -> VecDeque<Laden> {
+        std::mem::take(&mut self.state().marked)
+    }
+
     /// Passes a bell on that was heard by one who cannot take.
     pub(super) fn ring(&self) {
         self.there.notify_one();
@@ -124,6 +167,10 @@ impl Ready {
         }
     }
 
+    pub(super) fn has_marked(&self) -> bool {
+        !self.state().marked.is_empty()
+    }
+
     /// Waits until there is something to take; `false` when nothing will come any more.
     pub(super) async fn there(&self) -> bool {
         loop {
@@ -131,7 +178,7 @@ impl Ready {
             rung.as_mut().enable();
             {
                 let state = self.state();
-                if !state.made.is_empty() && !state.held && !state.blocked {
+                if !state.marked.is_empty() || (!state.made.is_empty() && !state.held && !state.blocked) {
                     return true;
                 }
                 if state.closed {

@@ -2,25 +2,22 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::job::{Key, Made};
+use super::job::Key;
+use super::laden::Laden;
 use super::lane::Lane;
-use super::writer::Mark;
 use crate::delivery::outcome::{Blame, Pace, Speaker};
 use crate::delivery::pace::adapt::Slow;
 use crate::delivery::pace::gate::Ended;
-use crate::delivery::pace::sites::SiteKey;
 use crate::delivery::reply::{Answer, Stage};
 use crate::delivery::state::DeliveryState;
-use crate::delivery::step::{End, Note, Said};
-use crate::smtp::client::{Cargo, Carried, Connection, Handover, connect};
+use crate::delivery::step::{End, Said};
+use crate::smtp::client::{Cargo, Connection, Handover, connect};
 use crate::values::clock::Millis;
 use crate::verbs::failpoint;
 
-/// Messages of a connection that are marked before the wire asks for them, so that a commit is over when it does.
-pub(super) const AHEAD: usize = 1;
 /// A connection with nothing to carry is closed after this long: shorter than any relay's own patience.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -38,45 +35,13 @@ pub(super) struct Worker {
     /// Messages that this connection has carried.
     carried: u32,
     unanswered: usize,
-    /// Their marks are ordered; the wire has not asked for them yet.
-    ahead: VecDeque<Laden>,
     /// Marked, and spoiled by the end of a kept connection before anything of them was taken: they go first.
     again: VecDeque<Laden>,
 }
 
-/// A message on its way, and how its mark stands.
-pub(super) struct Laden {
-    made: Made,
-    mark: Mark,
-    /// It had its second connection already.
-    again: bool,
-    passed: AtomicBool,
-    site: SiteKey,
-    begun: Millis,
-    patience: Option<Duration>,
-}
-
-impl Carried for Laden {
-    fn mail_from(&self) -> &str {
-        &self.made.outgoing.mail_from
-    }
-
-    fn rcpt_to(&self) -> &str {
-        &self.made.outgoing.rcpt_to
-    }
-
-    fn text(&self) -> &[u8] {
-        &self.made.outgoing.message
-    }
-
-    fn patience(&self) -> Option<Duration> {
-        self.patience
-    }
-}
-
 impl Worker {
     pub(super) fn new(lane: Arc<Lane>, seat: usize) -> Self {
-        Self { lane, seat, carried: 0, unanswered: 0, ahead: VecDeque::new(), again: VecDeque::new() }
+        Self { lane, seat, carried: 0, unanswered: 0, again: VecDeque::new() }
     }
 
     /// Works until the queue is closed and empty.
@@ -86,7 +51,7 @@ impl Worker {
             if self.lane.is_resting() {
                 self.put_back();
             }
-            if self.again.is_empty() && self.ahead.is_empty() {
+            if self.again.is_empty() {
                 if !self.lane.pacer.has_seat(self.seat) || self.is_worn_out() {
                     hang_up(kept.take()).await;
                 }
@@ -112,8 +77,7 @@ impl Worker {
                 Some(connection) => connection,
                 None => match connect(&self.lane.target).await {
                     Ok(connection) => {
-                        // What is marked already goes over this one.
-                        self.carried = u32::try_from(self.ahead.len() + self.again.len()).unwrap_or(u32::MAX);
+                        self.carried = u32::try_from(self.again.len()).unwrap_or(u32::MAX);
                         connection
                     }
                     Err(answer) => {
@@ -131,14 +95,14 @@ impl Worker {
 
     /// What was marked and cannot go now: nothing was sent and nothing counts.
     fn put_back(&mut self) {
-        while let Some(laden) = self.again.pop_front().or_else(|| self.ahead.pop_front()) {
-            self.done(&laden, Ended::Unknown);
-            self.untried(laden.made.job.key(), Said::default());
+        while let Some(laden) = self.again.pop_front() {
+            self.unanswered -= 1;
+            self.lane.put_back(laden);
         }
     }
 
-    fn may_begin(&self) -> bool {
-        self.unanswered < self.lane.pacer.window() && !self.lane.is_over() && !self.lane.is_resting()
+    fn is_full(&self) -> bool {
+        self.unanswered >= self.lane.pacer.window()
     }
 
     fn is_worn_out(&self) -> bool {
@@ -151,36 +115,9 @@ impl Worker {
         self.lane.is_over() || self.lane.is_resting() || no_seat || self.is_worn_out()
     }
 
-    /// Has the next messages marked before they are asked for.
-    fn fill(&mut self) {
-        while self.ahead.len() < AHEAD && self.may_begin() && !self.is_through() {
-            let Some(made) = self.lane.take() else { return };
-            let laden = self.begin(made);
-            self.ahead.push_back(laden);
-        }
-    }
-
-    /// Takes a message and orders its mark: it is committed while what goes before is on its way.
-    fn begin(&mut self, made: Made) -> Laden {
-        failpoint::pass("before-mark");
-        if self.unanswered == 0 {
-            self.lane.writer.connection_busy();
-        }
-        self.unanswered += 1;
-        self.carried += 1;
-        let mark = self.lane.writer.mark(made.job.key());
-        let (site, begun) = (self.lane.pacer.site_of(&made.outgoing.rcpt_to), self.lane.app.clock.now());
-        let patience = self.lane.pacer.patience(&site);
-        Laden { made, mark, again: false, passed: AtomicBool::new(false), site, begun, patience }
-    }
-
     fn done(&mut self, laden: &Laden, ended: Ended) {
-        self.lane.pacer.off_wire(&laden.site, laden.begun, ended);
-        self.lane.ready.unblock();
+        self.lane.ended(laden, ended);
         self.unanswered -= 1;
-        if self.unanswered == 0 {
-            self.lane.writer.connection_idle();
-        }
     }
 
     /// Gives what the answer says of the receiving site.
@@ -233,13 +170,6 @@ impl Worker {
             self.lane.hold_warm_up(newsletter, laden.site.clone());
         }
     }
-
-    /// Nothing was sent and nothing counts: pending again, and the next claim finds out why.
-    fn untried(&self, key: Key, said: Said) {
-        let (next_at, to) = (self.lane.app.clock.now(), DeliveryState::Pending);
-        let note = Note::default();
-        self.lane.writer.settle(key, End { to, next_at, tried: false, said, reason: None, hard: false, note });
-    }
 }
 
 impl Cargo for Worker {
@@ -251,12 +181,12 @@ impl Cargo for Worker {
             return Some(laden);
         }
         loop {
-            if self.is_through() && (self.ahead.is_empty() || self.lane.is_over() || self.lane.is_resting()) {
+            if self.is_through() {
                 // The bell that woke it may have been for a message that another is to take now.
                 self.lane.ready.ring();
                 return None;
             }
-            if self.unanswered >= self.lane.pacer.window() && self.ahead.is_empty() {
+            if self.is_full() {
                 // Dropped by the next answer, which makes room.
                 std::future::pending::<()>().await;
             }
@@ -271,16 +201,19 @@ impl Cargo for Worker {
     }
 
     fn ready(&mut self) -> Option<Laden> {
-        if self.lane.is_over() || self.lane.is_resting() {
+        if self.is_full() || self.is_through() {
             return None;
         }
-        self.fill();
-        let next = self.ahead.pop_front()?;
-        self.fill();
-        Some(next)
+        let laden = self.lane.next_marked()?;
+        self.unanswered += 1;
+        self.carried += 1;
+        Some(laden)
     }
 
     async fn cleared(&mut self, laden: &mut Laden) -> bool {
+        if laden.mark.is_awaited() {
+            self.lane.ready.waited();
+        }
         let marked = laden.mark.made().await;
         if marked {
             failpoint::pass("marked");
@@ -308,14 +241,14 @@ impl Cargo for Worker {
                 laden.again = true;
                 return self.again.push_back(laden);
             }
-            Handover::Stale { why } => self.untried(key, Said { text: Some(why), ..Said::default() }),
+            Handover::Stale { why } => self.lane.untried(key, Said { text: Some(why), ..Said::default() }),
             Handover::Withdrawn if laden.mark.is_refused() => self.lane.writer.release(key),
-            Handover::Withdrawn => self.untried(key, Said::default()),
+            Handover::Withdrawn => self.lane.untried(key, Said::default()),
             Handover::Answered(answer) => ended = self.conclude(&laden, &answer),
         }
         self.done(&laden, ended);
         self.lane.spare.give_back(laden.made.outgoing.message);
-        self.fill();
+        self.lane.stock();
     }
 }
 

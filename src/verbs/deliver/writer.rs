@@ -32,9 +32,9 @@ use crate::verbs::failpoint;
 
 /// Orders in one commit: beyond a few hundred a group costs no less a row (measured), and the marks in it wait.
 const GROUP_MAX: usize = 512;
-/// A group waits at most this long for more of the marks that busy connections are about to order: a commit costs the
-/// disk and the processor about the same for one row as for thirty. With one connection there is nothing to wait for.
-/// Marks are ordered one message ahead, so what waits here is seldom waited for on the wire.
+/// A group waits at most this long for more of the marks that are about to be ordered: a commit costs the disk and the
+/// processor about the same for one row as for thirty. With few messages in hand there is nothing to wait for. Marks
+/// are ordered ahead, so what waits here is seldom waited for on the wire.
 const GATHER: Duration = Duration::from_millis(1);
 /// A mark's lease: longer than the longest conversation that follows it, all time-outs of RFC 5321 together.
 pub(in crate::verbs) const INFLIGHT_LEASE_MS: i64 = 45 * Millis::MINUTE;
@@ -52,7 +52,7 @@ pub(super) struct Writer(Way);
 enum Way {
     Ledger {
         orders: mpsc::UnboundedSender<Order>,
-        busy: Arc<AtomicUsize>,
+        in_hand: Arc<AtomicUsize>,
     },
     /// Nothing is written; ends are only counted.
     Nowhere(Arc<Ends>),
@@ -74,6 +74,18 @@ pub(super) enum Mark {
 }
 
 impl Mark {
+    /// Whether it is not known yet.
+    pub(super) fn is_awaited(&mut self) -> bool {
+        if let Self::Ordered(told) = self {
+            match told.try_recv() {
+                Ok(made) => *self = if made { Self::Made } else { Self::Refused },
+                Err(oneshot::error::TryRecvError::Closed) => *self = Self::Refused,
+                Err(oneshot::error::TryRecvError::Empty) => return true,
+            }
+        }
+        false
+    }
+
     /// Waits until the mark is on the disk; `false` if it was not made. May be asked again.
     pub(super) async fn made(&mut self) -> bool {
         if let Self::Ordered(told) = self {
@@ -91,9 +103,9 @@ impl Writer {
     /// Starts the writer.
     pub(super) fn start(app: App) -> (Self, tokio::task::JoinHandle<()>) {
         let (orders, queue) = mpsc::unbounded_channel();
-        let busy = Arc::<AtomicUsize>::default();
-        let task = tokio::spawn(run(app, queue, Arc::clone(&busy)));
-        (Self(Way::Ledger { orders, busy }), task)
+        let in_hand = Arc::<AtomicUsize>::default();
+        let task = tokio::spawn(run(app, queue, Arc::clone(&in_hand)));
+        (Self(Way::Ledger { orders, in_hand }), task)
     }
 
     /// One that writes nothing, for the benchmark that says what the ledger costs.
@@ -122,17 +134,17 @@ impl Writer {
         self.order(Order::Release { key });
     }
 
-    /// A connection has taken a message: its mark and its end will be ordered.
-    pub(super) fn connection_busy(&self) {
-        if let Way::Ledger { busy, .. } = &self.0 {
-            busy.fetch_add(1, Ordering::Relaxed);
+    /// A message is in hand: its mark and its end will be ordered.
+    pub(super) fn begun(&self) {
+        if let Way::Ledger { in_hand, .. } = &self.0 {
+            in_hand.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// A connection has nothing in hand.
-    pub(super) fn connection_idle(&self) {
-        if let Way::Ledger { busy, .. } = &self.0 {
-            busy.fetch_sub(1, Ordering::Relaxed);
+    /// It is not any more.
+    pub(super) fn ended(&self) {
+        if let Way::Ledger { in_hand, .. } = &self.0 {
+            in_hand.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -150,10 +162,10 @@ impl Writer {
     }
 }
 
-async fn run(app: App, mut queue: mpsc::UnboundedReceiver<Order>, busy: Arc<AtomicUsize>) {
+async fn run(app: App, mut queue: mpsc::UnboundedReceiver<Order>, in_hand: Arc<AtomicUsize>) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while queue.recv_many(&mut group, GROUP_MAX).await > 0 {
-        gather(&mut queue, &mut group, &busy).await;
+        gather(&mut queue, &mut group, &in_hand).await;
         let mut refusals = 0;
         loop {
             match commit(&app, &group, refusals > 0).await {
@@ -171,10 +183,10 @@ async fn run(app: App, mut queue: mpsc::UnboundedReceiver<Order>, busy: Arc<Atom
     }
 }
 
-/// Lets a group grow until half of the busy connections wait for it, for a moment at most.
-async fn gather(queue: &mut mpsc::UnboundedReceiver<Order>, group: &mut Vec<Order>, busy: &AtomicUsize) {
+/// Lets a group grow until a quarter of the messages in hand wait for it, for a moment at most.
+async fn gather(queue: &mut mpsc::UnboundedReceiver<Order>, group: &mut Vec<Order>, in_hand: &AtomicUsize) {
     let marks = |group: &[Order]| group.iter().filter(|order| matches!(order, Order::Mark { .. })).count();
-    let enough = |marks: usize| marks >= (busy.load(Ordering::Relaxed) / 2).max(1);
+    let enough = |marks: usize| marks >= (in_hand.load(Ordering::Relaxed) / 4).max(1);
     let mut waiting = marks(group);
     if enough(waiting) {
         return;
