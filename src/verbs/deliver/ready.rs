@@ -49,7 +49,9 @@ struct State {
     marked: VecDeque<Laden>,
     /// How many are to lie there beyond the first.
     depth: usize,
+    /// Messages taken since a connection last had to wait for a mark, and since `depth` last grew.
     in_time: u32,
+    since_deeper: usize,
 }
 
 /// What was found in the queue.
@@ -137,6 +139,7 @@ impl Ready {
         let mut state = self.state();
         let laden = state.marked.pop_front()?;
         state.in_time += 1;
+        state.since_deeper += 1;
         if state.in_time >= IN_TIME_FOR_LESS {
             (state.in_time, state.depth) = (0, state.depth.saturating_sub(1));
         }
@@ -144,9 +147,13 @@ impl Ready {
     }
 
     /// A connection had to wait for a mark: from here on more are ordered ahead, as far as what may be in doubt allows.
+    /// The next step is taken only when this one has had time to show.
     pub(super) fn waited(&self) {
         let mut state = self.state();
-        (state.in_time, state.depth) = (0, (state.depth + 1).min(DEPTH_MAX));
+        if state.since_deeper >= state.depth {
+            (state.since_deeper, state.depth) = (0, (state.depth + 1).min(DEPTH_MAX));
+        }
+        state.in_time = 0;
     }
 
     /// What is marked and was not taken.
