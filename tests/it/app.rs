@@ -101,6 +101,8 @@ impl TestApp {
     }
 
     async fn opened_with(url: &str, clock: Clock, folder: PathBuf, set: impl FnOnce(&mut Config)) -> Self {
+        // As the program does at its start, so that a test's own HTTP client finds it too.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let store = Store::open(url, clock.clone()).await.expect("opens");
         store.migrate().await.expect("migrates");
         let mut config = Config {
