@@ -61,7 +61,7 @@ pub struct FormArgs {
     /// Ask for no confirmation, for this reason, which is kept with each reader as proof; "none" to ask again
     #[arg(long, value_name = "REASON")]
     pub single_opt_in: Option<String>,
-    /// Origins whose scripts may use the JSON address, by commas: https://club.example; "none" for none
+    /// Origins whose scripts may use the JSON address, by commas: `https://club.example`; "none" for none
     #[arg(long, value_delimiter = ',', value_name = "ORIGIN")]
     pub origins: Option<Vec<String>>,
     /// When a sign-up must do work first: auto (while sign-ups spike), always, off
