@@ -48,7 +48,7 @@ fn hot(engine: Engine, issue: IssueId, newsletter: NewsletterId) -> Vec<Hot> {
         make("thaw a piece", freeze::THAW, &[&i, "101", "25101"]),
         make("put off to the morning", hours::PUT_OFF, &[&i, now, now, "100"]),
         make("zones", hours::ZONES_OF[fork], &[LIST]),
-        make("cancel", settle::CANCEL, &[&i, now, "100"]),
+        make("cancel", settle::CANCEL[fork], &[&i, now, "100"]),
         make("resend", doubt::RESEND[fork], &[&i, now, LIST]),
         make("resend all", doubt::RESEND_ALL, &[&i, now]),
         make("mark as sent", doubt::MARK[fork], &[&i, now, LIST]),
