@@ -120,6 +120,8 @@ class House:
             (node.folder / "broadsheet.toml").write_text("\n".join(lines) + "\n")
         self.command("newsletter", "create", "Torture", "--slug", SLUG, "--from", "Ines <brief@tidewater.example>",
                      "--postal-address", "Quay House, Port Ellery", "--zone", "Europe/Lisbon", "--relay", self.relay_url)
+        # So many sign-ups a second are what the guards call a spike; what is tortured here is the ledger.
+        self.command("form", "set", SLUG, "main", "--challenge", "off")
         readers = self.folder / "readers.csv"
         readers.write_text("email,name\n" + "".join(
             f"reader{n}@readers.example,Reader {n}\n" for n in range(self.args.readers)))
